@@ -1,0 +1,76 @@
+"""seesum: see a digit, say the sum. Networks with two inputs (a picture, a number) and two outputs (digit, sum)."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from seesum.adders import ADDERS as ADDERS
+    from seesum.checkpoint import Run as Run
+    from seesum.mnist import load_mnist as load_mnist
+    from seesum.preprocess import PictureError as PictureError
+    from seesum.reader import Answer as Answer
+    from seesum.reader import Reader as Reader
+    from seesum.recipe import InputError as InputError
+    from seesum.recipe import JobError as JobError
+    from seesum.recipe import Recipe as Recipe
+    from seesum.studies import Study as Study
+    from seesum.systems import SYSTEMS as SYSTEMS
+    from seesum.verbs import (
+        evaluate as evaluate,
+    )
+    from seesum.verbs import (
+        list_systems as list_systems,
+    )
+    from seesum.verbs import (
+        predict as predict,
+    )
+    from seesum.verbs import (
+        report as report,
+    )
+    from seesum.verbs import (
+        show as show,
+    )
+    from seesum.verbs import (
+        study as study,
+    )
+    from seesum.verbs import (
+        train as train,
+    )
+
+_HOMES = {
+    "ADDERS": "adders",
+    "Answer": "reader",
+    "JobError": "recipe",
+    "InputError": "recipe",
+    "PictureError": "preprocess",
+    "Reader": "reader",
+    "Recipe": "recipe",
+    "Run": "checkpoint",
+    "SYSTEMS": "systems",
+    "Study": "studies",
+    "evaluate": "verbs",
+    "list_systems": "verbs",
+    "load_mnist": "mnist",
+    "predict": "verbs",
+    "report": "verbs",
+    "show": "verbs",
+    "study": "verbs",
+    "train": "verbs",
+}
+"""Public name -> its module, imported when the name is first used: importing seesum costs nothing."""
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'seesum' has no attribute {name!r}")
+    return getattr(import_module(f"seesum.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

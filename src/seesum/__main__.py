@@ -1,0 +1,6 @@
+"""``python -m seesum`` is the command ``seesum``."""
+
+from seesum.cli import main
+
+if __name__ == "__main__":
+    main()

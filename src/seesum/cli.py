@@ -1,0 +1,310 @@
+"""The command ``seesum``: parse, call the verb of the same name, print. Imports no torch before a verb needs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from seesum import __version__
+from seesum.recipe import InputError, JobError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+app = typer.Typer(
+    name="seesum",
+    help="See a digit, say the sum: train, evaluate and use networks with two inputs (a picture, a number) and two "
+    "outputs (the digit, the sum).",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+System = Annotated[str | None, typer.Argument(help="A system (see: seesum systems). Default: fast.", show_default=False)]
+RunArgument = Annotated[str | None, typer.Argument(metavar="RUN", help="A run directory, or latest.", show_default=False)]
+RunOption = Annotated[str | None, typer.Option("--run", metavar="RUN", help="A run directory, or latest. Default: latest.")]
+Data = Annotated[str | None, typer.Option(metavar="DIR", help="Folder of IDX files. Default: the embedded MNIST.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Epochs = Annotated[int | None, typer.Option(help="How often each image is seen.")]
+BatchSize = Annotated[int | None, typer.Option(help="Images per step.")]
+Rate = Annotated[float | None, typer.Option(help="Learning rate, or its peak.")]
+Seed = Annotated[int | None, typer.Option(help="The one source of all randomness. Default: 0.")]
+Images = Annotated[str | None, typer.Option(metavar="N|N%", help="Train on fewer images, drawn evenly over the digits.")]
+Adder = Annotated[str | None, typer.Option(help="How the inputs are combined: concat, embedding, argmax, table, exact.")]
+Operation = Annotated[str | None, typer.Option(help="add, subtract, multiply, max or add-modulo-10.")]
+Addends = Annotated[str | None, typer.Option(help="Training addends: fixed, fresh (every epoch) or every (all ten).")]
+Split = Annotated[str | None, typer.Option(help="full, or validate: keep a fifth of the training images for choosing.")]
+Precision = Annotated[str | None, typer.Option(help="auto, fp32 or bf16. auto: bf16 where the hardware multiplies it.")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change any other field of the recipe.")]
+Device = Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu, cuda or mps.")]
+Test = Annotated[bool, typer.Option("--test", help="Under --split validate: report the test images.")]
+
+
+@app.callback(invoke_without_command=True)
+def _top(version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False) -> None:
+    if version:
+        typer.echo(f"seesum {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def train(
+    system: System = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    lr: Rate = None,
+    seed: Seed = None,
+    images: Images = None,
+    adder: Adder = None,
+    operation: Operation = None,
+    addends: Addends = None,
+    split: Split = None,
+    precision: Precision = None,
+    change: Set = None,
+    test: Test = False,
+    data: Data = None,
+    device: Device = "auto",
+    out: Annotated[str | None, typer.Option(metavar="DIR", help="Run directory. Default: a new one under runs.")] = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with an unfinished run, in its directory.")] = None,
+    summary: Annotated[bool, typer.Option("--summary", help="Print layers, output shapes and parameter counts.")] = False,
+    plot: Annotated[bool, typer.Option(help="Write pictures and report.html.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Train a system, evaluate it over all ten addends, and write a run directory with a report."""
+    from seesum import verbs
+
+    changes = _gather(locals(), system, change)
+    run = verbs.train(
+        system, data=data, device=device, out=out, resume=resume, test=test, plot=plot, summary=summary, **changes
+    )
+    if as_json:
+        _print_json({"run": str(run.directory), **run.metrics})
+        return
+    _print_metrics(run.metrics)
+    typer.echo(f"\nThe run is in {run.directory}" + (f"; open {run.directory / 'report.html'}" if plot else ""))
+
+
+@app.command()
+def evaluate(
+    run: RunArgument = None,
+    data: Annotated[str | None, typer.Option(metavar="DIR", help="Measure on the test images in this folder.")] = None,
+    test: Annotated[bool, typer.Option("--test", help="Use the test images of a run that has validation images.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure a run over all images x 10 addends, per digit and per addend too."""
+    from seesum import verbs
+
+    metrics = verbs.evaluate(run, data=data, test=test)
+    if as_json:
+        _print_json(metrics)
+        return
+    _print_metrics(metrics)
+    for key in ("per_digit", "per_addend"):
+        name = key.removeprefix("per_")
+        table = _make_table(name, "images", "digit right", "sum right")
+        for row in metrics[key]:
+            shares = (row["digit_accuracy"], row["sum_accuracy"])
+            table.add_row(str(row[name]), f"{row['images']:,}", *("none" if s is None else f"{s:.2%}" for s in shares))
+        _print_table(table)
+
+
+@app.command()
+def predict(
+    pictures: Annotated[list[str] | None, typer.Argument(metavar="IMAGE...", help="Pictures of a digit.")] = None,
+    add: Annotated[str | None, typer.Option(metavar="N", help="The number to add, 0 to 9.")] = None,
+    run: RunOption = None,
+    random: Annotated[int | None, typer.Option(metavar="N", help="Instead: N random test images.")] = None,
+    seed: Annotated[int, typer.Option(help="Which test images and addends are random.")] = 0,
+    plot: Annotated[str | None, typer.Option(metavar="FILE", help="PNG of the images as the network saw them.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Answer pictures of digits, with probabilities; or random test images, with the wrong ones marked."""
+    from seesum import verbs
+
+    predictions = verbs.predict([*(pictures or [])], add=add, run=run, random=random, seed=seed, plot=plot)
+    if as_json:
+        rows = [{"picture": p.picture, "addend": p.addend, "true_digit": p.digit, **p.answer.to_dict()} for p in predictions]
+        _print_json({"predictions": rows})
+        return
+    table = _make_table("picture", "digit", "p(digit)", "add", "sum", "p(sum)", "")
+    for one in predictions:
+        answer = one.answer
+        remark = "unsure" if answer.unsure else ""
+        if one.digit is not None and one.digit != answer.digit:
+            remark = f"wrong: it is {one.digit}"
+        shares = (f"{answer.digit_probabilities.max():.1%}", f"{answer.sum_probabilities.max():.1%}")
+        table.add_row(one.picture, str(answer.digit), shares[0], str(one.addend), str(answer.sum), shares[1], remark)
+    _print_table(table)
+    if plot:
+        typer.echo(f"The picture is in {plot}")
+
+
+@app.command()
+def show(
+    what: Annotated[str, typer.Argument(metavar="samples|table", help="What to draw.")],
+    run: RunOption = None,
+    plot: Annotated[str | None, typer.Option(metavar="FILE", help="PNG. Default: samples.png or table.png.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw samples of each split with their sums, or the addition table that a run has learned."""
+    from seesum import verbs
+
+    path = verbs.show(what, run=run, plot=plot)
+    _print_json({"picture": str(path)}) if as_json else typer.echo(f"The picture is in {path}")
+
+
+@app.command()
+def report(run: RunArgument = None, data: Data = None, as_json: Json = False) -> None:
+    """Draw the pictures of a finished run again and write its report.html."""
+    from seesum import verbs
+
+    path = verbs.report(run, data=data)
+    _print_json({"report": str(path)}) if as_json else typer.echo(f"The report is in {path}")
+
+
+@app.command()
+def study(
+    system: System = None,
+    seeds: Annotated[int, typer.Option(metavar="N", help="Train with the seeds 0 to N-1.")] = 5,
+    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Append a row to this file.")] = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    lr: Rate = None,
+    images: Images = None,
+    adder: Adder = None,
+    operation: Operation = None,
+    addends: Addends = None,
+    split: Split = None,
+    precision: Precision = None,
+    change: Set = None,
+    test: Test = False,
+    data: Data = None,
+    device: Device = "auto",
+    out: Annotated[str | None, typer.Option(metavar="DIR", help="Directory of the study. Default: one under runs.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train one recipe with several seeds; give mean, standard deviation and interval. A stopped study goes on."""
+    from dataclasses import asdict
+
+    from seesum import verbs
+
+    changes = _gather(locals(), system, change)
+    finished = verbs.study(system, seeds=seeds, csv=csv, data=data, device=device, out=out, test=test, **changes)
+    spreads = finished.spreads
+    if as_json:
+        row = {"directory": str(finished.directory), "n": len(finished.runs)}
+        _print_json({**row, **{name: asdict(spread) for name, spread in spreads.items()}})
+        return
+    table = _make_table(f"{len(finished.runs)} seeds", "mean", "std", "95 % interval of the mean")
+    for name, one in spreads.items():
+        style = "{:.3%}" if name.endswith("accuracy") else "{:.4f}"
+        mean, std, low, high = (style.format(value) for value in (one.mean, one.std, one.low, one.high))
+        table.add_row(name.replace("_", " "), mean, std, f"{low} to {high}")
+    _print_table(table)
+    typer.echo(f"The runs are in {finished.directory}" + (f"; the row is in {csv}" if csv else ""))
+
+
+@app.command()
+def systems(as_json: Json = False) -> None:
+    """List the systems with their parameters, adder and results."""
+    from seesum import verbs
+
+    rows = verbs.list_systems()
+    if as_json:
+        _print_json({"systems": rows})
+        return
+    table = _make_table("system", "parameters", "adder", "epochs", "digit %", "sum %", "runs", "what it is")
+    for row in rows:
+        cells = (
+            f"{row['parameters']:,}",
+            row["adder"],
+            row["epochs"],
+            row["digit_accuracy"],
+            row["sum_accuracy"],
+            row["runs"],
+            row["summary"],
+        )
+        table.add_row(row["system"], *map(str, cells))
+    _print_table(table)
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 done, 1 a failure, 2 bad input, 130 interrupted."""
+    from typer.exceptions import TyperException
+
+    try:
+        code = app(standalone_mode=False)
+    except TyperException as error:
+        _complain(error.format_message(), 2)
+    except InputError as error:
+        _complain(str(error), 2)
+    except JobError as error:
+        _complain(str(error), 1)
+    except KeyboardInterrupt:
+        _complain("interrupted; finished epochs are kept, and seesum train --resume RUN goes on", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    else:
+        raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _gather(values: dict[str, Any], system: str | None, change: Sequence[str] | None) -> dict[str, Any]:
+    """The recipe's fields among a command's parameters, and those given with --set."""
+    from seesum.provenance import FLAGS
+    from seesum.recipe import parse_changes
+    from seesum.systems import DEFAULT_SYSTEM, find_system
+
+    flags = {name: values[name] for name in FLAGS if values.get(name) is not None}
+    return flags | parse_changes(change or [], find_system(system or DEFAULT_SYSTEM).recipe)
+
+
+def _print_json(values: dict[str, Any]) -> None:
+    typer.echo(json.dumps(values, indent=2, allow_nan=False))
+
+
+def _print_metrics(metrics: dict[str, Any]) -> None:
+    from seesum.metrics import bound_share
+
+    table = _make_table(f"{metrics['system']}, {metrics['evaluated_on']} images", "accuracy", "95 % interval", "loss", "ECE")
+    for output in ("digit", "sum", "both"):
+        share = metrics[f"{output}_accuracy"]
+        low, high = bound_share(share, metrics["images"])
+        rest = (f"{metrics[f'{output}_loss']:.4f}", f"{metrics[f'{output}_ece']:.2%}") if output != "both" else ("", "")
+        table.add_row(output, f"{share:.2%}", f"{low:.2%} to {high:.2%}", *rest)
+    _print_table(table)
+    typer.echo(
+        f"{metrics['images']:,} images x 10 addends; {metrics['parameters']:,} parameters; trained in "
+        f"{metrics['train_seconds']:.1f} s ({metrics['epochs']} epoch{'s' * (metrics['epochs'] > 1)}, seed {metrics['seed']}); "
+        f"the sum agrees with its own digit on {metrics['consistency']:.2%}"
+    )
+
+
+def _make_table(*columns: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(column)
+    return table
+
+
+def _print_table(table: Table) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False)
+    console.width = max(console.width, 100) if not console.is_terminal else console.width
+    console.print(table)
+
+
+def _complain(sentence: str, code: int) -> None:
+    typer.echo(f"seesum: {sentence}", err=True)
+    raise SystemExit(code)

@@ -1,0 +1,46 @@
+"""Which device and which precision a run computes with."""
+
+from __future__ import annotations
+
+import torch
+
+from seesum.recipe import InputError, pick
+
+
+def choose_device(name: str) -> torch.device:
+    """The device that ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``mps`` means here.
+
+    Raises:
+        InputError: an unknown name, or a device that this machine, or this build of torch, does not have.
+    """
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return torch.device(next(device for device, there in available.items() if there))
+    if not pick(available, name, "device"):
+        raise InputError(f"torch {torch.__version__} sees no {name} device here; use --device auto or cpu")
+    return torch.device(name)
+
+
+def choose_precision(name: str, device: torch.device) -> str:
+    """``fp32`` or ``bf16``; ``auto`` is bf16 where the hardware multiplies it natively.
+
+    Raises:
+        InputError: an unknown name.
+    """
+    precisions = {"fp32": "fp32", "bf16": "bf16", "auto": "bf16" if probe_bf16(device) else "fp32"}
+    return pick(precisions, name, "precision")
+
+
+def probe_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies bf16 in hardware. Elsewhere torch emulates it, many times slower than fp32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        # private names, the only place where torch tells; a release without them means fp32
+        names = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+        return any(bool(getattr(torch.cpu, name, bool)()) for name in names)
+    return False

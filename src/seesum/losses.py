@@ -1,0 +1,45 @@
+"""Digit + sum -> one number to descend, and its two parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from torch import Tensor
+from torch.nn import functional
+
+from seesum.recipe import Output, Recipe, pick
+
+
+class Loss(NamedTuple):
+    """Scalars, in nats, means over the batch."""
+
+    total: Tensor
+    """What training descends."""
+    digit: Tensor
+    """Negative log-likelihood of the digits, smoothed as the recipe says."""
+    sum: Tensor
+    """Negative log-likelihood of the answers."""
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "sum": lambda digit, sum_: digit + sum_,
+    "average": lambda digit, sum_: (digit + sum_) / 2,
+}
+"""How the two parts become one. Networks give log-probabilities, so cross-entropy is the negative log-likelihood here."""
+
+
+def measure_loss(output: Output, digit: Tensor, answer: Tensor, recipe: Recipe) -> Loss:
+    """Loss of a batch.
+
+    Args:
+        output: of the network, [B, 10] and [B, S].
+        digit: [B] int64.
+        answer: [B] int64, answer classes.
+        recipe: says how the parts are joined and how far the digit's target is smoothed.
+    """
+    digit_loss = functional.nll_loss(output.digit_logp, digit)
+    if recipe.label_smoothing:
+        digit_loss = (1 - recipe.label_smoothing) * digit_loss - recipe.label_smoothing * output.digit_logp.mean()
+    sum_loss = functional.nll_loss(output.sum_logp, answer)
+    return Loss(pick(LOSSES, recipe.loss, "loss")(digit_loss, sum_loss), digit_loss, sum_loss)

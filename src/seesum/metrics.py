@@ -1,0 +1,121 @@
+"""Accuracies over all addends, losses, consistency, calibration, confusion and intervals. numpy only."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seesum.mnist import Digits
+from seesum.task import ADDENDS, Operation
+
+SMALLEST = 1e-30
+
+
+class Forecast(NamedTuple):
+    """What a network says of N images with A addends each."""
+
+    digit_p: NDArray[np.float32]
+    """Probabilities of the digits, [N, A, 10]."""
+    sum_p: NDArray[np.float32]
+    """Probabilities of the answer classes, [N, A, S]."""
+
+
+class Answers(NamedTuple):
+    """The winners of a forecast over every addend, and what would have been right."""
+
+    digit: Digits
+    """[N, 10]: image, addend."""
+    sum: Digits
+    """[N, 10], answer classes."""
+    true_digit: Digits
+    """[N, 1]."""
+    true_sum: Digits
+    """[N, 10], answer classes."""
+
+
+def pick_winners(forecast: Forecast, digits: Digits, operation: Operation) -> Answers:
+    """Most probable digit and answer of each image with each addend 0..9, beside the truth."""
+    truth = digits[:, None]
+    true_sum = operation.classify(truth, np.arange(ADDENDS)[None, :])
+    return Answers(forecast.digit_p.argmax(2), forecast.sum_p.argmax(2), truth, true_sum)
+
+
+def measure_forecast(forecast: Forecast, digits: Digits, operation: Operation) -> dict[str, float | int]:
+    """Metrics over all N images x 10 addends, under the names of ``metrics.json``.
+
+    Accuracies and ``consistency`` (share of pairs whose sum is the operation of their own digit and the addend) are
+    fractions of 1; losses are mean negative log-likelihoods in nats, ``loss`` the sum of both.
+    """
+    answers = pick_winners(forecast, digits, operation)
+    digit_right, sum_right = answers.digit == answers.true_digit, answers.sum == answers.true_sum
+    implied = operation.classify(answers.digit, np.arange(ADDENDS)[None, :])
+    digit_loss = _negative_log(np.take_along_axis(forecast.digit_p, answers.true_digit[..., None], 2))
+    sum_loss = _negative_log(np.take_along_axis(forecast.sum_p, answers.true_sum[..., None], 2))
+    return {
+        "digit_accuracy": float(digit_right.mean()),
+        "sum_accuracy": float(sum_right.mean()),
+        "both_accuracy": float((digit_right & sum_right).mean()),
+        "digit_loss": digit_loss,
+        "sum_loss": sum_loss,
+        "loss": digit_loss + sum_loss,
+        "consistency": float((implied == answers.sum).mean()),
+        "digit_ece": measure_ece(forecast.digit_p.max(2), digit_right),
+        "sum_ece": measure_ece(forecast.sum_p.max(2), sum_right),
+        "images": len(digits),
+        "pairs": len(digits) * ADDENDS,
+    }
+
+
+def detail_forecast(forecast: Forecast, digits: Digits, operation: Operation) -> dict[str, list[dict[str, Any]]]:
+    """Accuracies of both outputs for each digit (``per_digit``) and for each addend (``per_addend``).
+
+    A digit that does not occur has ``images`` 0 and accuracies of None.
+    """
+    answers = pick_winners(forecast, digits, operation)
+    digit_right, sum_right = answers.digit == answers.true_digit, answers.sum == answers.true_sum
+
+    def row(name: str, value: int, where: Any) -> dict[str, Any]:
+        count = len(digit_right[where])
+        right = {"digit_accuracy": digit_right, "sum_accuracy": sum_right}
+        means = {key: float(values[where].mean()) if count else None for key, values in right.items()}
+        return {name: value, "images": count, **means}
+
+    return {
+        "per_digit": [row("digit", value, digits == value) for value in range(10)],
+        "per_addend": [row("addend", value, np.s_[:, value]) for value in range(ADDENDS)],
+    }
+
+
+def count_confusion(winners: Digits, truth: Digits, classes: int) -> Digits:
+    """Counts [classes, classes] of true class (row) and winning class (column); the arrays broadcast."""
+    winners, truth = np.broadcast_arrays(winners, truth)
+    return np.bincount((truth * classes + winners).ravel(), minlength=classes**2).reshape(classes, classes)
+
+
+def measure_ece(confidence: NDArray[np.float32], right: NDArray[np.bool_], bins: int = 15) -> float:
+    """Expected calibration error: mean gap between confidence and accuracy over equal-width bins.
+
+    Source: Guo et al. 2017, "On calibration of modern neural networks", arXiv 1706.04599; 15 bins as there.
+    """
+    confidence, right = confidence.ravel().astype(np.float64), right.ravel().astype(np.float64)
+    which = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    gaps = np.bincount(which, confidence - right, bins)
+    return float(np.abs(gaps).sum() / len(confidence))
+
+
+def bound_share(share: float, count: int) -> tuple[float, float]:
+    """95 % Wilson interval of a share seen in ``count`` independent trials.
+
+    For the accuracy over pairs, ``count`` is the number of images: the ten pairs of an image are right or wrong together.
+    """
+    z = 1.959964
+    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def _negative_log(p: NDArray[np.float32]) -> float:
+    return float(-np.log(np.maximum(p.astype(np.float64), SMALLEST)).mean())

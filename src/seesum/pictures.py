@@ -1,0 +1,165 @@
+"""Every plot and grid. Functions return a matplotlib Figure; ``save_figure`` writes it. No pyplot, so no global state."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seesum.checkpoint import Run, write_atomically
+from seesum.mnist import Digits, Images
+from seesum.task import ADDENDS, Operation, Samples
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DIGIT_COLOUR, SUM_COLOUR, WRONG_COLOUR = "#1f6feb", "#d9480f", "#c92a2a"
+FEW_EPOCHS = 3
+"""Up to this many epochs, training curves have a point per step instead of one per epoch."""
+
+
+def save_figure(figure: Figure, path: Path) -> Path:
+    """Write a figure as PNG."""
+    write_atomically(path, encode_figure(figure))
+    return path
+
+
+def encode_figure(figure: Figure) -> bytes:
+    """A figure as the bytes of a PNG, the same for the same figure."""
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=110, bbox_inches="tight", metadata={"Software": None})
+    return data.getvalue()
+
+
+def draw_curves(run: Run) -> Figure:
+    """Loss and accuracy of both outputs, for train and, where the run has it, validation.
+
+    With few epochs the training curves are per step, smoothed over 20 steps, and the accuracy's axis shows all of them.
+    """
+    history, steps = run.read_rows("history.csv"), run.read_rows("steps.csv")
+    figure = _make_figure(11, 4)
+    panels = figure.subplots(1, 2)
+    epoch_length = len(steps) / len(history)
+    for panel, kind in zip(panels, ("loss", "accuracy"), strict=True):
+        for output, colour in (("digit", DIGIT_COLOUR), ("sum", SUM_COLOUR)):
+            name = f"{output}_{kind}"
+            factor = 100 if kind == "accuracy" else 1
+            if len(history) <= FEW_EPOCHS:
+                x = np.array([row["step"] / epoch_length for row in steps])
+                y = _smooth(np.array([row[name] for row in steps]), 20)
+            else:
+                x, y = np.array([row["epoch"] for row in history]), np.array([row[name] for row in history])
+            panel.plot(x, factor * y, color=colour, label=f"{output}, train", linewidth=1.6)
+            if f"validation_{name}" in history[0]:
+                epochs = [row["epoch"] for row in history]
+                values = [factor * row[f"validation_{name}"] for row in history]
+                panel.plot(epochs, values, "--o", color=colour, label=f"{output}, validation", markersize=4)
+        panel.set_xlabel("epoch")
+        panel.set_ylabel("negative log-likelihood (nats)" if kind == "loss" else "accuracy (%)")
+        panel.grid(alpha=0.25)
+        panel.legend(frameon=False)
+    panels[0].set_yscale("log")
+    panels[1].set_ylim(top=100.4)
+    return figure
+
+
+def draw_confusion(counts: Digits, title: str, lowest: int = 0) -> Figure:
+    """A confusion matrix [classes, classes]: true class down, answer across; colours show the mistakes alone."""
+    classes = len(counts)
+    figure = _make_figure(*(5.2, 4.8) if classes <= 10 else (8.2, 7.6))
+    panel = figure.subplots()
+    mistakes = counts.astype(np.float64)
+    np.fill_diagonal(mistakes, 0)
+    panel.imshow(mistakes, cmap="OrRd", vmax=max(1.0, mistakes.max() * 1.3))
+    if classes <= 20:
+        for row, column in np.argwhere(counts > 0):
+            weight = "bold" if row == column else "normal"
+            panel.text(column, row, f"{counts[row, column]}", ha="center", va="center", fontsize=7, fontweight=weight)
+    ticks = range(0, classes, 1 if classes <= 20 else 9)
+    panel.set_xticks(ticks, [str(tick + lowest) for tick in ticks])
+    panel.set_yticks(ticks, [str(tick + lowest) for tick in ticks])
+    panel.set(xlabel="answer", ylabel="truth", title=title)
+    return figure
+
+
+def draw_grid(images: Images, captions: Sequence[str], wrong: Sequence[bool] = (), columns: int = 5, title: str = "") -> Figure:
+    """Images [N, 28, 28] with a caption each; those that are wrong are framed and captioned in red."""
+    rows = max(1, math.ceil(len(images) / columns))
+    figure = _make_figure(1.75 * columns, 1.95 * rows + 0.3 * bool(title))
+    panels = figure.subplots(rows, columns, squeeze=False)
+    for panel in panels.flat:
+        panel.axis("off")
+    for index, (panel, image, caption) in enumerate(zip(panels.flat, images, captions, strict=False)):
+        bad = bool(len(wrong)) and bool(wrong[index])
+        panel.imshow(image, cmap="gray_r", vmin=0, vmax=255)
+        panel.set_title(caption, fontsize=10, color=WRONG_COLOUR if bad else "black", pad=3)
+        if bad:
+            panel.axis("on")
+            panel.set(xticks=[], yticks=[])
+            for spine in panel.spines.values():
+                spine.set(color=WRONG_COLOUR, linewidth=2)
+    if title:
+        figure.suptitle(title, fontsize=12)
+    return figure
+
+
+def draw_samples(parts: dict[str, Samples], operation: Operation, per_part: int = 10) -> Figure:
+    """The first samples of each split, a band of images per split, with their questions and answers."""
+    figure = _make_figure(1.3 * per_part, 1.75 * len(parts))
+    bands = figure.subplots(len(parts), per_part, squeeze=False)
+    for band, (name, samples) in zip(bands, parts.items(), strict=True):
+        for index, panel in enumerate(band):
+            panel.set(xticks=[], yticks=[])
+            panel.set_frame_on(False)
+            if index < len(samples):
+                panel.imshow(samples.images[index], cmap="gray_r", vmin=0, vmax=255)
+                value = int(samples.answers[index]) + operation.lowest
+                question = f"{samples.digits[index]} {operation.symbol} {samples.addends[index]}"
+                panel.set_title(f"{question} = {value}", fontsize=10, pad=3)
+        band[0].set_ylabel(f"{name}\n{len(samples):,}", fontsize=10)
+    return figure
+
+
+def draw_table(table: NDArray[np.float32], operation: Operation) -> Figure:
+    """The learned table [10, 10, S]: what each pair of digit and addend gives, and how surely."""
+    figure = _make_figure(6.6, 5.6)
+    panel = figure.subplots()
+    _fill_table(panel, table, operation)
+    panel.set_title("learned table: the likeliest answer of each cell")
+    figure.colorbar(panel.images[0], ax=panel, label="probability of that answer", shrink=0.8)
+    return figure
+
+
+def _fill_table(panel: Axes, table: NDArray[np.float32], operation: Operation) -> None:
+    best, winner = table.max(2), table.argmax(2)
+    panel.imshow(best, cmap="YlGnBu", vmin=0, vmax=1)
+    truth = operation.tabulate()
+    for digit in range(10):
+        for addend in range(ADDENDS):
+            colour = "white" if best[digit, addend] > 0.55 else "black"
+            right = winner[digit, addend] == truth[digit, addend]
+            text = str(winner[digit, addend] + operation.lowest)
+            colour = colour if right else WRONG_COLOUR
+            panel.text(addend, digit, text, ha="center", va="center", color=colour, fontsize=9)
+    panel.set(xticks=range(ADDENDS), yticks=range(10), xlabel="addend", ylabel="digit")
+
+
+def _make_figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _smooth(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Mean over the last ``width`` values; fewer at the start."""
+    totals = np.concatenate([[0.0], np.cumsum(values)])
+    ends = np.arange(1, len(values) + 1)
+    starts = np.maximum(0, ends - width)
+    smoothed: NDArray[np.float64] = (totals[ends] - totals[starts]) / (ends - starts)
+    return smoothed

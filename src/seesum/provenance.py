@@ -1,0 +1,95 @@
+"""Where a figure comes from: versions, hardware and commit."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from seesum.devices import choose_device
+from seesum.mnist import Mnist
+from seesum.recipe import Recipe, format_change
+from seesum.systems import find_system
+
+FLAGS = ("epochs", "batch_size", "lr", "seed", "images", "adder", "operation", "addends", "split", "precision")
+"""Recipe fields that have a flag of their own on the command line; the others are set with ``--set FIELD=VALUE``."""
+PACKAGES = ("torch", "numpy", "scipy", "pillow", "safetensors")
+
+
+def describe_origin(recipe: Recipe, mnist: Mnist, data: str | os.PathLike[str] | None, device: str) -> dict[str, Any]:
+    """What ``run.json`` says beside the recipe: when, how, with what, on what, from which data."""
+    directory = None if data is None else str(Path(data).resolve())
+    return {
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "command": write_command(recipe, directory),
+        "versions": collect_versions(),
+        "commit": find_commit(),
+        "hardware": describe_hardware(choose_device(device).type, recipe.precision),
+        "data": {"directory": directory, "sha256": mnist.sha256},
+    }
+
+
+def write_command(recipe: Recipe, data: str | None = None) -> str:
+    """The command line that trains a recipe."""
+    words = ["seesum", "train", recipe.system]
+    for name, value in recipe.changes_from(find_system(recipe.system).recipe).items():
+        words += [f"--{name.replace('_', '-')}", str(value)] if name in FLAGS else ["--set", format_change(name, value)]
+    return shlex.join([*words, *(["--data", data] if data else [])])
+
+
+def collect_versions() -> dict[str, str]:
+    """Versions of seesum, Python and the packages on which a figure depends."""
+    import seesum
+
+    return {
+        "seesum": seesum.__version__,
+        "python": platform.python_version(),
+        **{package: version(package) for package in PACKAGES},
+    }
+
+
+def describe_hardware(device: str, precision: str) -> dict[str, str | int]:
+    """The machine on which a run runs: processor, cores, threads, GPU, and the precision it computes in."""
+    import torch
+
+    gpu = torch.cuda.get_device_name() if device == "cuda" else ""
+    return {
+        "processor": _name_processor(),
+        "cores": os.cpu_count() or 1,
+        "threads": torch.get_num_threads(),
+        "device": device,
+        "gpu": gpu,
+        "precision": precision,
+        "platform": platform.platform(),
+    }
+
+
+def find_commit() -> str:
+    """Commit of the checkout this package is imported from, with ``+`` where it has been changed; empty if installed."""
+    package = Path(__file__).parent
+
+    def git(*words: str) -> str | None:
+        try:
+            done = subprocess.run(["git", "-C", str(package), *words], capture_output=True, text=True, timeout=10, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    if git("ls-files", "--error-unmatch", Path(__file__).name) is None:
+        return ""
+    commit = git("rev-parse", "--short=12", "HEAD") or ""
+    return commit + ("+" if git("status", "--porcelain", "--", str(package)) else "")
+
+
+def _name_processor() -> str:
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

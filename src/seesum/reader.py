@@ -1,0 +1,134 @@
+"""Reader: pictures in, answers out. The single inference path, and the only place that turns outputs into answers."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seesum.checkpoint import Run, find_run
+from seesum.evaluation import forecast_every
+from seesum.metrics import Forecast
+from seesum.mnist import Digits, Images
+from seesum.preprocess import Picture, Pictures, list_pictures, prepare_picture
+from seesum.recipe import InputError, Recipe
+from seesum.task import ADDENDS, OPERATIONS
+
+if TYPE_CHECKING:
+    from seesum.network import Network
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a network says of one picture and one addend."""
+
+    digit: int
+    """The digit in the picture."""
+    sum: int
+    """Digit + addend, as the network's second output gives it."""
+    digit_probabilities: NDArray[np.float32]
+    """[10], of the digits 0..9."""
+    sum_probabilities: NDArray[np.float32]
+    """[19], of the sums 0..18 (S answers of another operation, from its lowest up)."""
+    confidence: float
+    """Probability of the less certain of the two outputs."""
+    unsure: bool
+    """Whether the confidence is too low to rely on."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as plain values, for JSON."""
+        return {
+            "digit": self.digit,
+            "sum": self.sum,
+            "digit_probabilities": [float(p) for p in self.digit_probabilities],
+            "sum_probabilities": [float(p) for p in self.sum_probabilities],
+            "confidence": self.confidence,
+            "unsure": self.unsure,
+        }
+
+
+class Reader:
+    """A loaded network that answers pictures: ``Reader.load()("three.png", add=7)``."""
+
+    def __init__(self, network: Network, recipe: Recipe, unsure_below: float = 0.5) -> None:
+        """Take a network on the CPU.
+
+        Args:
+            network: trained.
+            recipe: the one that trained it; says how images are normalised and what the answers mean.
+            unsure_below: confidence under which an answer is marked unsure.
+        """
+        self.network, self.recipe, self.unsure_below = network, recipe, unsure_below
+        self.operation = OPERATIONS[recipe.operation]
+
+    @classmethod
+    def load(cls, source: str | os.PathLike[str] | Run | None = None) -> Reader:
+        """Reader of a ``Run``, a run directory, ``latest``, or None for the newest run.
+
+        Raises:
+            InputError: there is no such run, or its weights are missing or damaged.
+        """
+        run = find_run(source)
+        return cls(run.load_network(), run.recipe)
+
+    @overload
+    def __call__(self, picture: Picture, add: int) -> Answer: ...
+    @overload
+    def __call__(self, picture: Pictures, add: int) -> list[Answer]: ...
+
+    def __call__(self, picture: Picture | Pictures, add: int) -> Answer | list[Answer]:
+        """Answer a picture and an addend; a list of pictures gives a list.
+
+        Args:
+            picture: a path, bytes, a PIL image or an array (grey or RGB, any size), or a list of them.
+            add: the addend, 0..9.
+
+        Raises:
+            PictureError: a picture cannot be decoded or holds no ink.
+            InputError: the addend is not a whole number from 0 to 9.
+        """
+        addend = check_addend(add)
+        pictures, many = list_pictures(picture)
+        if not pictures:
+            return []
+        images = np.stack([prepare_picture(one) for one in pictures])
+        answers = self.answer_images(images, np.full(len(images), addend))
+        return answers if many else answers[0]
+
+    def forecast(self, images: Images) -> Forecast:
+        """Probabilities for images uint8 [N, 28, 28] with every addend: [N, 10, 10] and [N, 10, S]."""
+        import torch
+
+        return forecast_every(self.network, images, self.recipe, torch.device("cpu"))
+
+    def answer_images(self, images: Images, addends: Digits) -> list[Answer]:
+        """Answers for images uint8 [N, 28, 28] that need no preparation, with addends [N]."""
+        forecast = self.forecast(images)
+        rows = zip(forecast.digit_p, forecast.sum_p, addends, strict=True)
+        return [self._decide(digit_p[addend], sum_p[addend]) for digit_p, sum_p, addend in rows]
+
+    def _decide(self, digit_p: NDArray[np.float32], sum_p: NDArray[np.float32]) -> Answer:
+        confidence = float(min(digit_p.max(), sum_p.max()))
+        return Answer(
+            digit=int(digit_p.argmax()),
+            sum=int(sum_p.argmax()) + self.operation.lowest,
+            digit_probabilities=digit_p,
+            sum_probabilities=sum_p,
+            confidence=confidence,
+            unsure=confidence < self.unsure_below,
+        )
+
+
+def check_addend(addend: object) -> int:
+    """The addend as an int, from an int or its text.
+
+    Raises:
+        InputError: it is not a whole number from 0 to 9.
+    """
+    number = int(addend) if isinstance(addend, str) and addend.strip().isdecimal() else addend
+    if isinstance(number, bool) or not isinstance(number, int | np.integer) or not 0 <= number < ADDENDS:
+        raise InputError(f"the addend is {addend!r}; expected a whole number from 0 to 9")
+    return int(number)

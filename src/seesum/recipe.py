@@ -1,0 +1,215 @@
+"""The words of the contracts: Recipe, Output, and the error for a user's mistake. Imports no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+T = TypeVar("T")
+
+
+class InputError(ValueError):
+    """A user's mistake. Its message is one sentence: what is wrong, what was expected, what to do."""
+
+
+class JobError(RuntimeError):
+    """A job that could not be done though its input was right. Its message is one sentence."""
+
+
+class Output(NamedTuple):
+    """What a network gives for a batch: log-probabilities of both outputs."""
+
+    digit_logp: Tensor
+    """[B, 10], float32."""
+    sum_logp: Tensor
+    """[B, S], float32; S answer classes of the operation, 19 for addition."""
+
+
+class Encoded(NamedTuple):
+    """What the part of a network before its adder makes of a batch of images."""
+
+    features: Tensor
+    """[B, F]."""
+    digit_logits: Tensor | None
+    """[B, 10], or None where the adder makes the digit from the features itself."""
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How training images are changed at random, each image anew in every epoch; all zero leaves them alone."""
+
+    rotate: float = 0.0
+    """Rotation, uniform within this many degrees either way."""
+    shift: float = 0.0
+    """Translation along each axis, uniform within this share of the side either way."""
+    scale: float = 0.0
+    """Size, uniform within 1 - scale and 1 + scale."""
+    brightness: float = 0.0
+    """Factor on the intensity, uniform within 1 - brightness and 1 + brightness."""
+    contrast: float = 0.0
+    """Factor on the distance from the image's mean, uniform within 1 - contrast and 1 + contrast."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides which weights come out of a training run, and nothing else."""
+
+    system: str
+    """Which network: a name in ``SYSTEMS``."""
+    adder: str = "table"
+    """How the two inputs are combined: a name in ``ADDERS``."""
+    operation: str = "add"
+    """What is done with digit and addend: a name in ``OPERATIONS``."""
+    addends: str = "fixed"
+    """How training addends come about: ``fixed`` (drawn once), ``fresh`` (drawn every epoch), ``every`` (all ten)."""
+    split: str = "full"
+    """``full`` trains on all training images; ``validate`` keeps a fifth of them (12,000 of MNIST's) for choosing."""
+    split_seed: int = 0
+    """Which fifth ``validate`` keeps: apart from ``seed``, so that runs with several seeds are judged on the same images."""
+    images: str = "all"
+    """How many training images: ``all``, a number (``500``) or a share (``10%``), drawn by ``seed``, all digits evenly."""
+    epochs: int = 1
+    """How often each training image is seen."""
+    batch_size: int = 256
+    """Images per step."""
+    optimiser: str = "adam"
+    """A name in ``OPTIMISERS``."""
+    lr: float = 0.001
+    """Learning rate; its peak where the schedule has one."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """Adam's decay rates of the gradient's mean and square."""
+    momentum: float = 0.9
+    """Momentum of SGD."""
+    weight_decay: float = 0.0
+    """Weight decay of the optimiser."""
+    schedule: str = "constant"
+    """A name in ``SCHEDULES``: how the learning rate moves over the steps."""
+    warmup: float = 0.2
+    """Share of the steps in which the one-cycle schedule rises to its peak."""
+    loss: str = "sum"
+    """How the losses of digit and sum become one: a name in ``LOSSES``."""
+    label_smoothing: float = 0.0
+    """Share of the digit's target spread over all ten digits; sums are never smoothed, since some are impossible."""
+    ema: float = 0.0
+    """Decay per step of the averaged weights that the run ends with; 0 keeps the last weights."""
+    augmentation: Augmentation = Augmentation()
+    """How training images are changed at random."""
+    mean: float = 0.1307
+    """Subtracted from intensities in 0..1 (the mean over MNIST's training images)."""
+    std: float = 0.3081
+    """Divided by afterwards (the standard deviation over MNIST's training images)."""
+    precision: str = "auto"
+    """Of the encoder in training: ``fp32``, ``bf16``, or ``auto``: bf16 where the hardware multiplies it natively."""
+    seed: int = 0
+    """The one source of all randomness."""
+
+    def __post_init__(self) -> None:
+        """Refuse values no run can have; names are checked where their registries live."""
+        for field in ("epochs", "batch_size"):
+            _require(getattr(self, field) >= 1, f"{field} is {getattr(self, field)}, but must be at least 1")
+        _require(math.isfinite(self.lr) and self.lr > 0, f"lr is {self.lr}, but must be a number above 0, such as 0.01")
+        smoothing = self.label_smoothing
+        _require(0 <= smoothing < 1, f"label_smoothing is {smoothing}, but must be at least 0 and below 1")
+        _require(0 <= self.ema < 1, f"ema is {self.ema}, but must be at least 0 and below 1")
+        _require(0 <= self.seed < 2**32, f"seed is {self.seed}, but must be a whole number from 0 to {2**32 - 1}")
+        _require(self.std > 0, f"std is {self.std}, but must be above 0")
+
+    def changes_from(self, other: Recipe) -> dict[str, Any]:
+        """The fields, as ``parse_changes`` names them, in which this recipe differs from another."""
+        mine, theirs = _flatten(self.to_dict()), _flatten(other.to_dict())
+        return {name: value for name, value in mine.items() if value != theirs[name]}
+
+    def replaced(self, changes: Mapping[str, Any]) -> Recipe:
+        """Copy with the given fields changed; a value of None leaves a field as it is.
+
+        Raises:
+            InputError: a field that does not exist, or a value no run can have.
+        """
+        known = {field.name for field in dataclasses.fields(self)}
+        for name in changes:
+            _require(name in known, f"a recipe has no field {name!r}; its fields are {', '.join(sorted(known))}")
+        try:
+            return dataclasses.replace(self, **{name: value for name, value in changes.items() if value is not None})
+        except TypeError as error:
+            raise InputError(f"a field of the recipe has a value of the wrong kind ({error})") from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe as plain values, for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
+        """The inverse of ``to_dict``, from values read out of JSON.
+
+        Raises:
+            InputError: a missing or unknown field, or a value no run can have.
+        """
+        try:
+            betas = tuple(float(beta) for beta in values["betas"])
+            return cls(**{**values, "betas": betas, "augmentation": Augmentation(**values["augmentation"])})
+        except (TypeError, KeyError) as error:
+            raise InputError(f"this is not a recipe of this version of seesum ({error}); train the run anew") from error
+
+
+def _require(condition: bool, sentence: str) -> None:
+    if not condition:
+        raise InputError(sentence)
+
+
+def parse_changes(texts: Iterable[str], recipe: Recipe) -> dict[str, Any]:
+    """Changes of a recipe written as ``label_smoothing=0.2``, ``betas=0.9,0.99`` or ``augmentation.rotate=10``.
+
+    Raises:
+        InputError: an unknown field, or a text that its kind of value cannot be read from.
+    """
+    current = _flatten(recipe.to_dict())
+    changes: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        _require(bool(equals), f"{text!r} is no change of a recipe; write it as FIELD=VALUE, such as label_smoothing=0.2")
+        _require(name in current, f"a recipe has no field {name!r}; its fields are {', '.join(sorted(current))}")
+        kind = type(current[name])
+        try:
+            parsed = tuple(float(part) for part in value.split(",")) if kind is tuple else kind(value)
+        except ValueError as error:
+            raise InputError(f"{name} is {value!r}; expected a value such as {current[name]}") from error
+        outer, _, inner = name.partition(".")
+        if inner:
+            parsed = dataclasses.replace(changes.get(outer, getattr(recipe, outer)), **{inner: parsed})
+        changes[outer] = parsed
+    return changes
+
+
+def format_change(name: str, value: Any) -> str:
+    """The inverse of ``parse_changes`` for one field."""
+    return f"{name}={','.join(map(str, value)) if isinstance(value, tuple) else value}"
+
+
+def _flatten(values: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= {f"{name}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {name: value}
+    return flat
+
+
+def pick(registry: Mapping[str, T], name: str, what: str) -> T:
+    """Entry of a registry by name.
+
+    Raises:
+        InputError: an unknown name; the sentence lists the known ones.
+    """
+    if name not in registry:
+        raise InputError(f"there is no {what} {name!r}; known are {join_names(registry)}")
+    return registry[name]
+
+
+def join_names(names: Iterable[str]) -> str:
+    """Names as a person lists them: ``a, b and c``."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last

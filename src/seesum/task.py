@@ -1,0 +1,193 @@
+"""Images + addends -> samples: the operations, the ways to draw addends, and the splits. numpy only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from seesum.mnist import Digits, Images, Mnist, Part
+from seesum.recipe import InputError, Recipe, pick
+
+ADDENDS = 10
+"""Addends are the whole numbers 0..9."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What is done with digit and addend. It fixes the answer classes: value = class + lowest."""
+
+    symbol: str
+    """Between digit and addend in a formula: ``+``."""
+    compute: Callable[[Digits, Digits], Digits]
+    """Digits and addends, arrays that broadcast -> values."""
+    lowest: int
+    """The value of class 0."""
+    answers: int
+    """S, the number of answer classes."""
+
+    def classify(self, digits: Digits, addends: Digits) -> Digits:
+        """Answer classes 0..S-1 of digits and addends (arrays that broadcast)."""
+        return self.compute(digits, addends) - self.lowest
+
+    def tabulate(self) -> Digits:
+        """The true table: answer class for [digit, addend], int64 [10, 10]."""
+        return self.classify(np.arange(10)[:, None], np.arange(ADDENDS)[None, :])
+
+
+OPERATIONS = {
+    "add": Operation("+", lambda d, a: d + a, 0, 19),
+    "subtract": Operation("−", lambda d, a: d - a, -9, 19),
+    "multiply": Operation("×", lambda d, a: d * a, 0, 82),
+    "max": Operation("max", lambda d, a: np.maximum(d, a), 0, 10),
+    "add-modulo-10": Operation("⊕", lambda d, a: (d + a) % 10, 0, 10),
+}
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What training and evaluation consume: row i is one question with its two answers."""
+
+    images: Images
+    """uint8 [N, 28, 28]."""
+    addends: Digits
+    """int64 [N], 0..9."""
+    digits: Digits
+    """int64 [N], 0..9."""
+    answers: Digits
+    """int64 [N], answer classes of the operation, 0..S-1."""
+
+    def __len__(self) -> int:
+        return len(self.digits)
+
+
+def draw_addends(count: int, rng: Generator) -> Digits:
+    """``count`` addends, independent and uniform over 0..9."""
+    return rng.integers(0, ADDENDS, count, dtype=np.int64)
+
+
+def _draw(part: Part, rng: Generator) -> tuple[Images, Digits, Digits]:
+    return part.images, part.digits, draw_addends(len(part.digits), rng)
+
+
+def _cross(part: Part, _: Generator) -> tuple[Images, Digits, Digits]:
+    count = len(part.digits)
+    return np.repeat(part.images, ADDENDS, 0), np.repeat(part.digits, ADDENDS), np.tile(np.arange(ADDENDS), count)
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """One way in which samples get their addends."""
+
+    meaning: str
+    draw: Callable[[Part, Generator], tuple[Images, Digits, Digits]]
+    anew: bool = False
+    """Whether the addends are drawn again at the start of every epoch."""
+
+
+STRATEGIES = {
+    "fixed": Strategy("drawn once per image from the seed, uniform over 0..9", _draw),
+    "fresh": Strategy("drawn anew for every image in every epoch, uniform over 0..9", _draw, anew=True),
+    "every": Strategy("every image with all ten addends 0..9", _cross),
+}
+
+
+def make_samples(part: Part, operation: Operation, addends: str, rng: Generator) -> Samples:
+    """Samples of images and digits, with addends after one of the ``STRATEGIES``.
+
+    ``every`` gives 10 N samples: image 0 with 0..9, then image 1 with 0..9, and so on.
+
+    Raises:
+        InputError: an unknown strategy.
+    """
+    images, digits, drawn = pick(STRATEGIES, addends, "addend strategy").draw(part, rng)
+    return Samples(images, drawn, digits, operation.classify(digits, drawn))
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The images of a run: for training, for choosing (None under ``full``), and for the final figure."""
+
+    train: Part
+    validation: Part | None
+    test: Part
+
+    def pick_part(self, test: bool) -> tuple[Part, str]:
+        """The images to measure on, with their name: ``validation`` where there is one, unless ``test`` is asked for."""
+        if test or self.validation is None:
+            return self.test, "test"
+        return self.validation, "validation"
+
+
+def sample_splits(splits: Splits, recipe: Recipe) -> dict[str, Samples]:
+    """Samples of every split by its name, to be looked at: training ones as the first epoch draws them."""
+    operation = OPERATIONS[recipe.operation]
+    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    return {
+        name: make_samples(
+            part, operation, recipe.addends if name == "train" else "fixed", np.random.default_rng([recipe.seed, 0])
+        )
+        for name, part in parts.items()
+        if part is not None
+    }
+
+
+def split_images(mnist: Mnist, recipe: Recipe) -> Splits:
+    """Divide a data set as the recipe says: MNIST into 60,000 / 10,000 or 48,000 / 12,000 / 10,000.
+
+    ``validate`` keeps a fifth of the training images, each digit in its share, drawn by ``recipe.split_seed``;
+    ``recipe.images`` then draws from the rest by ``recipe.seed``.
+
+    Raises:
+        InputError: an unknown split, or a number of images that the data set does not have.
+    """
+    keep_validation = pick({"full": False, "validate": True}, recipe.split, "split")
+    train, validation = mnist.train, None
+    if keep_validation:
+        kept = len(train.digits) - len(train.digits) // 5
+        if kept == len(train.digits):
+            raise InputError(f"the validate split needs at least 5 training images, but there are {kept}; use full")
+        chosen = draw_evenly(train.digits, kept, np.random.default_rng(recipe.split_seed))
+        validation = _take(train, ~chosen)
+        train = _take(train, chosen)
+    count = count_images(recipe.images, len(train.digits))
+    if count < len(train.digits):
+        train = _take(train, draw_evenly(train.digits, count, np.random.default_rng(recipe.seed)))
+    return Splits(train, validation, mnist.test)
+
+
+def count_images(images: str, available: int) -> int:
+    """The number that ``all``, ``500`` or ``10%`` means for so many available images.
+
+    Raises:
+        InputError: another text, or a number below 2 (one image cannot be normalised over) or above what there is.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)", images.strip())
+    if images == "all":
+        return available
+    if match is None or (not match[2] and "." in match[1]):
+        raise InputError(f"images is {images!r}; expected a number such as 500, a share such as 10%, or all")
+    count = round(available * float(match[1]) / 100) if match[2] else int(match[1])
+    if not 2 <= count <= available:
+        raise InputError(f"images is {images}, which is {count:,} images; expected 2 to {available:,}")
+    return count
+
+
+def draw_evenly(digits: Digits, count: int, rng: Generator) -> NDArray[np.bool_]:
+    """Mask of ``count`` rows drawn at random so that each digit keeps its share, within one image (stratified)."""
+    order = rng.permutation(len(digits))
+    by_digit = order[np.argsort(digits[order], kind="stable")]
+    rank_in_digit = np.empty(len(digits))
+    sizes = np.bincount(digits, minlength=10)
+    rank_in_digit[by_digit] = np.concatenate([(np.arange(n) + 0.5) / n for n in sizes if n])
+    mask = np.zeros(len(digits), np.bool_)
+    mask[np.argsort(rank_in_digit, kind="stable")[:count]] = True
+    return mask
+
+
+def _take(part: Part, mask: NDArray[np.bool_]) -> Part:
+    return Part(part.images[mask], part.digits[mask])

@@ -1,0 +1,313 @@
+"""What one can do, a function per verb. The command line parses, calls these, and prints what they give."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from seesum.adders import Table
+from seesum.checkpoint import Run, check_file, create_run, find_run
+from seesum.metrics import detail_forecast, measure_forecast
+from seesum.mnist import load_mnist
+from seesum.network import count_parameters, format_layers
+from seesum.pictures import draw_grid, draw_samples, draw_table, save_figure
+from seesum.preprocess import Picture, Pictures, list_pictures, prepare_picture
+from seesum.provenance import describe_origin
+from seesum.reader import Answer, Reader, check_addend
+from seesum.recipe import InputError, Recipe, pick
+from seesum.reports import Evidence, write_report
+from seesum.studies import Study, append_row, name_study
+from seesum.systems import DEFAULT_SYSTEM, SYSTEMS, build_network, find_system
+from seesum.task import OPERATIONS, draw_addends, sample_splits, split_images
+from seesum.training import check_recipe, settle_precision, train_run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PathLike = str | os.PathLike[str]
+
+
+def train(
+    system: str | None = None,
+    *,
+    data: PathLike | None = None,
+    device: str = "auto",
+    out: PathLike | None = None,
+    resume: PathLike | Run | None = None,
+    test: bool = False,
+    plot: bool = True,
+    summary: bool = False,
+    quiet: bool = False,
+    **changes: Any,
+) -> Run:
+    """Train a system and evaluate it; the run directory has everything.
+
+    Args:
+        system: a name in ``SYSTEMS``; None for the default, ``fast``.
+        data: folder of IDX files; None for the embedded MNIST.
+        device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``mps``.
+        out: run directory, new or empty; None for one under ``runs``.
+        resume: an unfinished run, to go on in its directory with its recipe to the weights it would have had.
+        test: under ``split="validate"``, report the test images rather than the validation images.
+        plot: write pictures and ``report.html``.
+        summary: first print layers, output shapes and parameter counts, on standard error.
+        quiet: show no progress.
+        **changes: fields of ``Recipe`` that differ from the system's.
+
+    Raises:
+        InputError: an unknown name or an impossible value; a resumed run whose recipe differs from ``changes``.
+        JobError: the loss stopped being a number.
+    """
+    if resume is not None:
+        run = find_run(resume)
+        _refuse_changes(run, system, changes)
+    else:
+        recipe = settle_precision(find_system(system or DEFAULT_SYSTEM).recipe.replaced(changes), device)
+        run = _start_run(recipe, data, device, out)
+    if summary:
+        print(format_layers(build_network(run.recipe)), file=sys.stderr)  # noqa: T201
+    if not run.finished:
+        train_run(run, run.load_splits(data), device, test, quiet)
+    if plot:
+        report(run, data=data)
+    return run
+
+
+def evaluate(run: PathLike | Run | None = None, *, data: PathLike | None = None, test: bool = False) -> dict[str, Any]:
+    """Metrics of a run over all images x 10 addends, as in ``metrics.json``, with ``per_digit`` and ``per_addend``.
+
+    Measures on test images, but on the validation images of a run that has them, unless ``data`` or ``test`` is given.
+
+    Args:
+        run: a Run, a run directory, ``latest``, or None for the newest.
+        data: folder of IDX files whose test images are used; None for the data of the run.
+        test: use the test images of a run that has validation images.
+
+    Raises:
+        InputError: no such run, damaged weights, or data that cannot be read.
+    """
+    found = find_run(run)
+    reader = Reader.load(found)
+    if data is not None:
+        part, name = load_mnist(data).test, "test"
+    else:
+        part, name = found.load_splits().pick_part(test)
+    operation = OPERATIONS[found.recipe.operation]
+    forecast = reader.forecast(part.images)
+    measured = {"evaluated_on": name, **measure_forecast(forecast, part.digits, operation)}
+    return {**found.metrics, **measured, **detail_forecast(forecast, part.digits, operation)}
+
+
+def study(
+    system: str | None = None,
+    *,
+    seeds: int = 5,
+    csv: PathLike | None = None,
+    data: PathLike | None = None,
+    device: str = "auto",
+    out: PathLike | None = None,
+    test: bool = False,
+    quiet: bool = False,
+    **changes: Any,
+) -> Study:
+    """Train the same recipe with the seeds 0..n-1; finished runs are kept, so a stopped study goes on where it was.
+
+    Args:
+        system: a name in ``SYSTEMS``; None for the default.
+        seeds: n, at least 1.
+        csv: file to which a row is appended, or that is started.
+        data: as in ``train``.
+        device: as in ``train``.
+        out: directory of the study, a run in it per seed; None for one under ``runs`` that its recipe names.
+        test: as in ``train``.
+        quiet: show no progress.
+        **changes: as in ``train``, but for the seed.
+
+    Raises:
+        InputError: as ``train``; a seed among the changes; runs in ``out`` that another recipe made.
+    """
+    if seeds < 1 or changes.get("seed") is not None:
+        raise InputError("a study takes the seeds 0, 1, 2 and so on; give how many with --seeds, at least 1")
+    recipe = settle_precision(find_system(system or DEFAULT_SYSTEM).recipe.replaced(changes), device)
+    directory = Path(out) if out is not None else name_study(recipe)
+    runs = []
+    for seed in range(seeds):
+        seeded, run = recipe.replaced({"seed": seed}), Run(directory / f"s{seed}")
+        if not (run.directory / "run.json").is_file():
+            run = _start_run(seeded, data, device, run.directory)
+        elif run.recipe != seeded:
+            raise InputError(f"{run.directory} was made by another recipe; give --out a new directory")
+        runs.append(train(resume=run, data=data, device=device, test=test, plot=False, quiet=quiet))
+    finished = Study(directory, tuple(runs))
+    if csv is not None:
+        append_row(Path(csv), finished.to_row())
+    return finished
+
+
+class Prediction(NamedTuple):
+    """One question that was asked of a network."""
+
+    picture: str
+    """Its file, or its place among the test images."""
+    addend: int
+    answer: Answer
+    digit: int | None
+    """What the picture really shows, where that is known."""
+
+
+def predict(
+    pictures: Picture | Pictures = (),
+    *,
+    add: int | str | None = None,
+    run: PathLike | Run | None = None,
+    random: int | None = None,
+    seed: int = 0,
+    plot: PathLike | None = None,
+) -> list[Prediction]:
+    """Answer pictures of digits, or random test images.
+
+    Args:
+        pictures: one picture or several: paths, bytes, PIL images or arrays.
+        add: the addend, 0..9; needed with pictures.
+        run: a Run, a run directory, ``latest``, or None for the newest.
+        random: instead of pictures, this many random test images with random addends.
+        seed: decides which images and addends are random.
+        plot: PNG file for a grid of the images as the network saw them, with answers; wrong ones are marked.
+
+    Raises:
+        PictureError: a picture cannot be decoded or holds no ink.
+        InputError: neither or both of pictures and random, an addend that is none, or no such run.
+    """
+    listed, _ = list_pictures(pictures)
+    if bool(listed) == (random is not None):
+        raise InputError("give pictures, or --random and how many test images, and not both")
+    if random is not None and random < 1:
+        raise InputError(f"--random is {random}; expected a number of test images, at least 1")
+    if listed and add is None:
+        raise InputError("give the number to add, 0 to 9, with --add")
+    found = find_run(run)
+    reader = Reader.load(found)
+    if random is not None:
+        samples_from, rng = found.load_splits().test, np.random.default_rng(seed)
+        rows = rng.choice(len(samples_from.digits), min(random, len(samples_from.digits)), replace=False)
+        images, truths = samples_from.images[rows], [int(digit) for digit in samples_from.digits[rows]]
+        addends = draw_addends(len(rows), rng) if add is None else np.full(len(rows), check_addend(add))
+        names = [f"test image {row}" for row in rows]
+    else:
+        addends = np.full(len(listed), check_addend(add))
+        images = np.stack([prepare_picture(picture) for picture in listed])
+        truths = [None] * len(listed)  # type: ignore[list-item]
+        names = [os.fspath(p) if isinstance(p, str | os.PathLike) else f"picture {i}" for i, p in enumerate(listed)]
+    answers = reader.answer_images(images, addends)
+    predictions = [
+        Prediction(name, int(addend), answer, truth)
+        for name, addend, answer, truth in zip(names, addends, answers, truths, strict=True)
+    ]
+    if plot is not None:
+        captions, wrong = zip(*(_caption(one, reader) for one in predictions), strict=True)
+        save_figure(draw_grid(images, captions, wrong), check_file(plot))
+    return predictions
+
+
+def report(run: PathLike | Run | None = None, *, data: PathLike | None = None) -> Path:
+    """Draw the pictures of a finished run and write its ``report.html``; gives the page's path.
+
+    Raises:
+        InputError: no such run, an unfinished one, or damaged weights.
+    """
+    found = find_run(run)
+    splits = found.load_splits(data)
+    part, _ = splits.pick_part(test=found.metrics["evaluated_on"] == "test")
+    reader = Reader.load(found)
+    return write_report(Evidence(found, splits, part, reader.network, reader.forecast(part.images)))
+
+
+def show(what: str, *, run: PathLike | Run | None = None, plot: PathLike | None = None) -> Path:
+    """Draw ``samples`` (a grid of each split with its sums) or ``table`` (the learned addition table) of a run.
+
+    Args:
+        what: ``samples`` or ``table``.
+        run: a Run, a run directory, ``latest``, or None for the newest; samples need none, and then show the default's.
+        plot: PNG file; None for ``samples.png`` or ``table.png`` in the current directory.
+
+    Raises:
+        InputError: another word, no such run, or a run whose adder has no table.
+    """
+    draw = pick({"samples": _draw_samples, "table": _draw_table}, what, "picture")
+    target = check_file(plot if plot is not None else f"{what}.png")
+    return save_figure(draw(run), target)
+
+
+def list_systems() -> list[dict[str, Any]]:
+    """Every system with its parameters, adder and results, in the order of ``SYSTEMS``.
+
+    This is the verb ``systems``; its function has another name because ``seesum.systems`` is the folder of systems.
+    """
+    return [
+        {
+            "system": name,
+            "parameters": count_parameters(build_network(system.recipe)),
+            "adder": system.recipe.adder,
+            "epochs": system.recipe.epochs,
+            "digit_accuracy": system.result.digit,
+            "sum_accuracy": system.result.sum,
+            "runs": system.result.runs,
+            "summary": system.summary,
+        }
+        for name, system in SYSTEMS.items()
+    ]
+
+
+def _start_run(recipe: Recipe, data: PathLike | None, device: str, out: PathLike | None) -> Run:
+    """A new run directory, made after all that can be wrong has been checked."""
+    check_recipe(recipe)
+    mnist = load_mnist(data)
+    split_images(mnist, recipe)
+    return create_run(recipe, describe_origin(recipe, mnist, data, device), out)
+
+
+def _refuse_changes(run: Run, system: str | None, changes: dict[str, Any]) -> None:
+    stored = run.recipe
+    if system is not None and system != stored.system:
+        raise InputError(f"{run.directory} trains {stored.system}, not {system}; a run goes on with its own recipe")
+    differing = stored.replaced(changes).changes_from(stored)
+    for name, value in differing.items():
+        flag = name.partition(".")[0]
+        raise InputError(
+            f"{name} is {value} here but {getattr(stored, flag)} in {run.directory}; leave it out, since a run goes on "
+            f"with its own recipe, or train anew"
+        )
+
+
+def _caption(prediction: Prediction, reader: Reader) -> tuple[str, bool]:
+    answer, operation = prediction.answer, reader.operation
+    said = f"{answer.digit} {operation.symbol} {prediction.addend} = {answer.sum}"
+    if prediction.digit is None:
+        return f"{said}\n{answer.confidence:.0%}" + ", unsure" * answer.unsure, False
+    truth = int(operation.compute(np.array(prediction.digit), np.array(prediction.addend)))
+    wrong = (answer.digit, answer.sum) != (prediction.digit, truth)
+    return said + (f"\nis {prediction.digit} {operation.symbol} {prediction.addend} = {truth}" if wrong else ""), wrong
+
+
+def _draw_samples(run: PathLike | Run | None) -> Figure:
+    try:
+        found = find_run(run)
+        recipe, splits = found.recipe, found.load_splits()
+    except InputError:
+        if run is not None:
+            raise
+        recipe = find_system(DEFAULT_SYSTEM).recipe
+        splits = split_images(load_mnist(), recipe)
+    return draw_samples(sample_splits(splits, recipe), OPERATIONS[recipe.operation])
+
+
+def _draw_table(run: PathLike | Run | None) -> Figure:
+    found = find_run(run)
+    adder = found.load_network().adder
+    if not isinstance(adder, Table):
+        raise InputError(f"{found.directory} has the adder {found.recipe.adder}, which holds no table; train with table")
+    return draw_table(adder.tabulate().detach().numpy(), OPERATIONS[found.recipe.operation])
