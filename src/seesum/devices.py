@@ -38,7 +38,7 @@ def choose_precision(name: str, device: torch.device) -> str:
 def probe_bf16(device: torch.device) -> bool:
     """Whether the device multiplies bf16 in hardware. Elsewhere torch emulates it, many times slower than fp32."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         # private names, the only place where torch tells; a release without them means fp32
         names = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")

@@ -17,7 +17,7 @@ class Loss(NamedTuple):
     total: Tensor
     """What training descends."""
     digit: Tensor
-    """Negative log-likelihood of the digits, smoothed as the recipe says."""
+    """Negative log-likelihood of the digits, not smoothed."""
     sum: Tensor
     """Negative log-likelihood of the answers."""
 
@@ -38,8 +38,8 @@ def measure_loss(output: Output, digit: Tensor, answer: Tensor, recipe: Recipe) 
         answer: [B] int64, answer classes.
         recipe: says how the parts are joined and how far the digit's target is smoothed.
     """
-    digit_loss = functional.nll_loss(output.digit_logp, digit)
+    digit_loss = smoothed = functional.nll_loss(output.digit_logp, digit)
     if recipe.label_smoothing:
-        digit_loss = (1 - recipe.label_smoothing) * digit_loss - recipe.label_smoothing * output.digit_logp.mean()
+        smoothed = (1 - recipe.label_smoothing) * digit_loss - recipe.label_smoothing * output.digit_logp.mean()
     sum_loss = functional.nll_loss(output.sum_logp, answer)
-    return Loss(pick(LOSSES, recipe.loss, "loss")(digit_loss, sum_loss), digit_loss, sum_loss)
+    return Loss(pick(LOSSES, recipe.loss, "loss")(smoothed, sum_loss), digit_loss, sum_loss)

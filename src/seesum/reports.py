@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +98,9 @@ def draw_mistakes(evidence: Evidence, most: int = 20) -> Figure:
     answers = pick_winners(evidence.forecast, evidence.part.digits, operation)
     wrong = (answers.digit != answers.true_digit) | (answers.sum != answers.true_sum)
     confidence = np.minimum(evidence.forecast.digit_p.max(2), evidence.forecast.sum_p.max(2)) * wrong
-    worst_addend = confidence.argmax(1)
+    # most adders are as sure with every addend, and showing addend 0 alone would teach nothing about them
+    tie_break = np.random.default_rng(0).uniform(0, 0.005, confidence.shape) * wrong
+    worst_addend = (confidence + tie_break).argmax(1)
     worst = confidence.max(1)
     order = [int(i) for i in np.argsort(-worst, kind="stable")[:most] if wrong[i].any()]
     captions = []
@@ -186,7 +189,7 @@ def _network(evidence: Evidence) -> str:
     layers = describe_layers(evidence.network)
     rows = [(layer.name, layer.kind, " x ".join(map(str, layer.shape)), f"{layer.parameters:,}") for layer in layers]
     adder = (type(evidence.network.adder).__doc__ or "").split("\n\n")
-    explained = "".join(f"<p>{_text(' '.join(part.split()))}</p>" for part in adder)
+    explained = "".join(f"<p>{_code(_text(' '.join(part.split())))}</p>" for part in adder)
     return (
         f"<p>{_text(find_system(recipe.system).summary)}; {evidence.run.metrics['parameters']:,} trainable parameters.</p>"
         f"{_rows(('layer', 'kind', 'output', 'parameters'), rows)}"
@@ -260,6 +263,10 @@ def _image(images: dict[str, bytes], name: str, alt: str) -> str:
 
 def _percent(share: float | None) -> str:
     return "none" if share is None else f"{share:.2%}"
+
+
+def _code(text: str) -> str:
+    return re.sub(r"``(.+?)``", r"<code>\1</code>", text)
 
 
 def _text(value: object) -> str:
