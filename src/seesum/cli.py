@@ -212,6 +212,31 @@ def study(
 
 
 @app.command()
+def reproduce(
+    systems: Annotated[list[str] | None, typer.Argument(metavar="SYSTEM...", help="Default: all published ones.")] = None,
+    seeds: Annotated[int | None, typer.Option(metavar="N", help="Default: 3, but 1 for the large systems.")] = None,
+    epochs: Epochs = None,
+    images: Images = None,
+    device: Device = "auto",
+    out: Annotated[str, typer.Option(metavar="DIR", help="Folder for published.csv and published.png.")] = "results",
+    as_json: Json = False,
+) -> None:
+    """Train the published systems as published, and set what they reach beside what their authors report."""
+    from seesum import verbs
+
+    rows = verbs.reproduce(*(systems or []), seeds=seeds, out=out, device=device, epochs=epochs, images=images)
+    if as_json:
+        _print_json({"rows": rows})
+        return
+    columns = ("system", "output", "on", "epoch", "published", "reproduced_mean", "reproduced_std", "n", "gap")
+    table = _make_table(*(column.replace("_", " ") for column in columns))
+    for row in rows:
+        table.add_row(*(str(row[column]) for column in columns))
+    _print_table(table)
+    typer.echo(f"The rows are in {out}/published.csv, the picture in {out}/published.png")
+
+
+@app.command()
 def systems(as_json: Json = False) -> None:
     """List the systems with their parameters, adder and results."""
     from seesum import verbs

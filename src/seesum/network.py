@@ -115,6 +115,31 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """One figure that the author of a system published."""
+
+    output: str
+    """``digit``, ``sum`` or ``both`` (the share of samples with both right)."""
+    epoch: int | str
+    """After which epoch; ``best`` for the best one, picked on the images it was measured on; or ``last``."""
+    percent: float
+    """Accuracy."""
+    on: str = "test"
+    """``test``, ``validation`` or ``train``."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the author of a system reports."""
+
+    figures: tuple[Figure, ...]
+    parameters: int | None = None
+    """Its number of trainable parameters, where it is known."""
+    runs: int = 3
+    """How many seeds a reproduction takes unless told: fewer for large networks."""
+
+
+@dataclass(frozen=True)
 class System:
     """Network + recipe + what it reaches. One file each in ``systems/``."""
 
@@ -132,6 +157,8 @@ class System:
     """Options of its own adder; another adder is built with that one's defaults."""
     head_bias: bool = True
     """Whether its digit head has a bias."""
+    published: Published | None = None
+    """What its author reports; None for our own."""
 
     def build_network(self, recipe: Recipe) -> Network:
         """The network for a recipe of this system, whose adder and operation may differ from the system's own.

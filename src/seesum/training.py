@@ -157,7 +157,7 @@ def train_epoch(state: State, batches: Batches, progress: Progress) -> list[dict
     ]
 
 
-def train_run(run: Run, splits: Splits, device_name: str, test: bool = False, quiet: bool = False) -> Run:
+def train_run(run: Run, splits: Splits, device_name: str, test: bool = False, watch: bool = False, quiet: bool = False) -> Run:
     """Train what ``run.json`` says, from its checkpoint if there is one, to weights and metrics in the run directory.
 
     The clock (``train_seconds``) starts with uint8 images in memory and stops after the last step; evaluation and
@@ -168,6 +168,7 @@ def train_run(run: Run, splits: Splits, device_name: str, test: bool = False, qu
         splits: the images that the recipe trains on, chooses on and is tested on.
         device_name: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         test: under ``validate``, also measure on the test images at the end.
+        watch: measure on the test images after every epoch, as published systems did; for display, never for choosing.
         quiet: show no progress.
 
     Raises:
@@ -175,6 +176,8 @@ def train_run(run: Run, splits: Splits, device_name: str, test: bool = False, qu
         JobError: the loss stopped being a number.
     """
     recipe, device = run.recipe, choose_device(device_name)
+    parts = {"validation": splits.validation, "test": splits.test if watch else None}
+    measured = {name: part for name, part in parts.items() if part is not None}
     history: list[dict[str, Any]] = []
     steps: list[dict[str, Any]] = []
     with torch.random.fork_rng(devices=[device.index or 0] if device.type == "cuda" else []):
@@ -196,7 +199,7 @@ def train_run(run: Run, splits: Splits, device_name: str, test: bool = False, qu
                     torch.cuda.synchronize(device)
                 state.seconds += time.perf_counter() - clock
                 state.epoch += 1
-                history.append(_summarise_epoch(state, rows, splits.validation))
+                history.append(_summarise_epoch(state, rows, measured))
                 steps += rows
                 if not math.isfinite(history[-1]["loss"]):
                     raise JobError(f"the loss stopped being a number in epoch {state.epoch}; train with a smaller --lr")
@@ -258,12 +261,12 @@ def measure_part(network: Network, part: Part, recipe: Recipe, device: torch.dev
     return measure_forecast(forecast, part.digits, OPERATIONS[recipe.operation])
 
 
-def _summarise_epoch(state: State, rows: list[dict[str, float]], validation: Part | None) -> dict[str, Any]:
+def _summarise_epoch(state: State, rows: list[dict[str, float]], parts: dict[str, Part]) -> dict[str, Any]:
     means = {name: sum(row[name] for row in rows) / len(rows) for name in TALLY}
     row: dict[str, Any] = {"epoch": state.epoch, "train_seconds": state.seconds, **means}
-    if validation is not None:
-        measured = measure_part(state.network, validation, state.recipe, state.device)
-        row |= {f"validation_{name}": measured[name] for name in TALLY}
+    for part_name, part in parts.items():
+        measured = measure_part(state.network, part, state.recipe, state.device)
+        row |= {f"{part_name}_{name}": measured[name] for name in TALLY}
     return row
 
 
@@ -274,6 +277,7 @@ def _describe(values: list[float]) -> str:
 
 def _describe_epoch(row: dict[str, Any]) -> str:
     line = f"epoch {row['epoch']:>3}  {row['train_seconds']:6.1f} s  train {_describe([row[name] for name in TALLY])}"
-    if "validation_loss" in row:
-        line += f"  validation {_describe([row[f'validation_{name}'] for name in TALLY])}"
+    for part in ("validation", "test"):
+        if f"{part}_loss" in row:
+            line += f"  {part} {_describe([row[f'{part}_{name}'] for name in TALLY])}"
     return line

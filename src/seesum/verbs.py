@@ -14,12 +14,13 @@ from seesum.checkpoint import Run, check_file, create_run, find_run
 from seesum.metrics import detail_forecast, measure_forecast
 from seesum.mnist import load_mnist
 from seesum.network import count_parameters, format_layers
-from seesum.pictures import draw_grid, draw_samples, draw_table, save_figure
+from seesum.pictures import draw_grid, draw_published, draw_samples, draw_table, save_figure
 from seesum.preprocess import Picture, Pictures, list_pictures, prepare_picture
 from seesum.provenance import describe_origin
 from seesum.reader import Answer, Reader, check_addend
 from seesum.recipe import InputError, Recipe, pick
 from seesum.reports import Evidence, write_report
+from seesum.reproductions import compare_published, merge_rows
 from seesum.studies import Study, append_row, name_study
 from seesum.systems import DEFAULT_SYSTEM, SYSTEMS, build_network, find_system
 from seesum.task import OPERATIONS, draw_addends, sample_splits, split_images
@@ -71,7 +72,7 @@ def train(
     if summary:
         print(format_layers(build_network(run.recipe)), file=sys.stderr)  # noqa: T201
     if not run.finished:
-        train_run(run, run.load_splits(data), device, test, quiet)
+        train_run(run, run.load_splits(data), device, test, quiet=quiet)
     if plot:
         report(run, data=data)
     return run
@@ -111,6 +112,7 @@ def study(
     device: str = "auto",
     out: PathLike | None = None,
     test: bool = False,
+    watch: bool = False,
     quiet: bool = False,
     **changes: Any,
 ) -> Study:
@@ -124,6 +126,7 @@ def study(
         device: as in ``train``.
         out: directory of the study, a run in it per seed; None for one under ``runs`` that its recipe names.
         test: as in ``train``.
+        watch: record the test images after every epoch, for display; never choose by it.
         quiet: show no progress.
         **changes: as in ``train``, but for the seed.
 
@@ -141,11 +144,53 @@ def study(
             run = _start_run(seeded, data, device, run.directory)
         elif run.recipe != seeded:
             raise InputError(f"{run.directory} was made by another recipe; give --out a new directory")
-        runs.append(train(resume=run, data=data, device=device, test=test, plot=False, quiet=quiet))
+        if not run.finished:
+            train_run(run, run.load_splits(data), device, test, watch, quiet)
+        runs.append(run)
     finished = Study(directory, tuple(runs))
     if csv is not None:
         append_row(Path(csv), finished.to_row())
     return finished
+
+
+def reproduce(
+    *systems: str,
+    seeds: int | None = None,
+    out: PathLike = "results",
+    device: str = "auto",
+    quiet: bool = False,
+    **changes: Any,
+) -> list[dict[str, Any]]:
+    """Train published systems as published; set what they reach beside what their authors report.
+
+    Finished runs are kept under ``runs``, so a stopped reproduction goes on where it was.
+
+    Args:
+        *systems: names of published systems; none for all five.
+        seeds: n; None for each system's own: 3 for the small ones, 1 for the large ones.
+        out: folder for ``published.csv`` (rows of other systems in it are kept) and ``published.png``.
+        device: as in ``train``.
+        quiet: show no progress.
+        **changes: fields of the recipes to change, such as ``epochs``: then it is no reproduction, but a trial.
+
+    Raises:
+        InputError: a system that is unknown or not published; values as in ``train``.
+    """
+    named = [find_system(name) for name in systems] or [one for one in SYSTEMS.values() if one.published]
+    folder = Path(out)
+    rows: list[dict[str, Any]] = []
+    for system in named:
+        if system.published is None:
+            raise InputError(f"{system.recipe.system} is not a published system, so there is nothing to set beside it")
+    for system in named:
+        count = seeds if seeds is not None else system.published.runs if system.published else 1
+        finished = study(system.recipe.system, seeds=count, device=device, watch=True, test=True, quiet=quiet, **changes)
+        rows = compare_published(system, finished)
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = merge_rows(folder / "published.csv", rows)
+    save_figure(draw_published(kept), folder / "published.png")
+    names = {system.recipe.system for system in named}
+    return [row for row in kept if row["system"] in names]
 
 
 class Prediction(NamedTuple):
