@@ -128,8 +128,9 @@ class Table(Adder):
     """A learned addition table: ``p(s) = sum over d of p(d) T[d, a, s]``, T a softmax over s. Ours, and the default.
 
     100 S weights (1,900 for addition) that can be drawn as a picture and read. The sum is right whenever the digit is,
-    once every (digit, addend) pair has been seen; the cell of a pair never seen stays blank, that is uniform. The same
-    code learns any operation with S answers. Cost: a softmax of the table and one [B, 100] x [100, S] product a batch.
+    once every (digit, addend) pair has been seen. The cell of a pair never seen stays blank (uniform) or, since other
+    digits leave it a little of their probability, drifts to their answers: it is never right but by chance. The same code
+    learns any operation with S answers. Cost: a softmax of the table and one [B, 100] x [100, S] product a batch.
     A product rather than indexing by addend, because indexing's backward adds in parallel: with batches of 256 it gave
     another gradient in 26 of 200 tries and took 1.8 times as long, while the product gave one gradient in all 200.
     """

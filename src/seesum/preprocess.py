@@ -89,9 +89,14 @@ def separate_ink(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def fit_ink(ink: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The ink's bounding box, scaled so that its longer side is 20 pixels, with its strongest ink at 255."""
-    rows, columns = np.nonzero(ink > INK_SHARE * ink.max())
+    """The ink's bounding box, scaled so that its longer side is 20 pixels, with its strongest ink at 255.
+
+    What stands out less than ``INK_SHARE`` of the strongest ink is taken for paper, and becomes 0.
+    """
+    faintest = INK_SHARE * ink.max()
+    rows, columns = np.nonzero(ink > faintest)
     box = ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    box = np.where(box > faintest, box, np.float32(0))
     height, width = box.shape
     scale = BOX / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -100,11 +105,14 @@ def fit_ink(ink: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def centre_ink(fitted: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Fitted ink in a black 28x28 with its centre of mass in the middle, to the nearest whole pixel."""
+    """Fitted ink in a black 28x28 with its centre of mass at pixel (14, 14), to the nearest whole pixel.
+
+    That is where MNIST has it: (13.99, 14.00) +- 0.29 over its first 3,000 training images, counting pixels from 0.
+    """
     height, width = fitted.shape
     centre = ndimage.center_of_mass(fitted)
-    top = int(np.clip(round((SIDE - 1) / 2 - centre[0]), 0, SIDE - height))
-    left = int(np.clip(round((SIDE - 1) / 2 - centre[1]), 0, SIDE - width))
+    top = int(np.clip(round(SIDE / 2 - centre[0]), 0, SIDE - height))
+    left = int(np.clip(round(SIDE / 2 - centre[1]), 0, SIDE - width))
     image = np.zeros((SIDE, SIDE), np.uint8)
     image[top : top + height, left : left + width] = fitted.round().astype(np.uint8)
     return image

@@ -101,10 +101,13 @@ class State:
             self.network.load_state_dict(parts["network"])
         except RuntimeError as error:
             raise InputError(f"{path} does not fit the network {self.recipe.system!r}; train the run anew") from error
+        trained = list(self.network.parameters())
         entries: dict[int, dict[str, Tensor]] = {}
         for name, tensor in parts["optimiser"].items():
             index, _, key = name.partition(".")
-            entries.setdefault(int(index), {})[key] = tensor
+            # fused optimisers walk storage, not indices: a state must lie in memory as its weight does (channels last)
+            laid_out = torch.empty_like(trained[int(index)]).copy_(tensor) if tensor.dim() else tensor
+            entries.setdefault(int(index), {})[key] = laid_out
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": entries, "param_groups": groups})
         self.average = {name: value.to(self.device) for name, value in parts["average"].items()}

@@ -1,0 +1,48 @@
+# make        set up .venv and do the main job: train, evaluate, read sample images, say where to look
+# make test   run the tests                       make test-slow   the long ones
+# make check  format, lint, types, tests          make clean       remove .venv and what was built
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: all test test-slow check lint format clean
+
+all: .venv/.ready
+	@$(BIN)/python -m seesum train fast
+	@$(BIN)/python -m seesum evaluate latest
+	@$(BIN)/python -m seesum predict examples/three.png examples/seven.png examples/nine.jpg --add 7
+	@$(BIN)/python -m seesum predict --random 25 --plot runs/predictions.png
+	@$(BIN)/python -m seesum show table --plot runs/table.png
+	@echo
+	@echo "Look at runs/predictions.png, at runs/table.png, and at report.html in the newest folder of runs."
+	@echo "Your own picture: .venv/bin/seesum predict PICTURE --add 7"
+
+.venv/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "seesum needs Python 3.11 or newer; say which with: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/.ready-dev: .venv/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+test: .venv/.ready-dev
+	$(BIN)/python -m pytest
+
+test-slow: .venv/.ready-dev
+	$(BIN)/python -m pytest -m slow
+
+lint: .venv/.ready-dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+format: .venv/.ready-dev
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+check: format lint test
+
+clean:
+	rm -rf .venv dist

@@ -1,0 +1,64 @@
+"""What tests share: a small data set on disk, and one small finished run."""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import seesum
+from seesum.checkpoint import Run
+from seesum.mnist import NAMINGS, Mnist, Part, load_mnist
+
+
+def write_idx(path: Path, array: np.ndarray) -> None:
+    """An IDX file of unsigned bytes."""
+    header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+    path.write_bytes(header + array.astype(np.uint8).tobytes())
+
+
+def write_folder(folder: Path, train: Part, test: Part) -> Path:
+    """The four files of a data set under MNIST's names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    naming = NAMINGS["MNIST"]
+    write_idx(folder / naming.train_images, train.images)
+    write_idx(folder / naming.train_digits, train.digits)
+    write_idx(folder / naming.test_images, test.images)
+    write_idx(folder / naming.test_digits, test.digits)
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_terminal() -> None:
+    """Output of a fixed width, whatever the terminal of the one who tests."""
+    os.environ["COLUMNS"] = "200"
+
+
+@pytest.fixture(scope="session")
+def mnist() -> Mnist:
+    return load_mnist()
+
+
+@pytest.fixture(scope="session")
+def small_data(mnist: Mnist, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """600 training and 100 test images as IDX files."""
+    train = Part(mnist.train.images[:600], mnist.train.digits[:600])
+    return write_folder(
+        tmp_path_factory.mktemp("data") / "small", train, Part(mnist.test.images[:100], mnist.test.digits[:100])
+    )
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """``fast`` on 6,000 images: enough to read most digits, trained in half a second."""
+    return seesum.train("fast", images="6000", out=tmp_path_factory.mktemp("run") / "small", quiet=True)
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,0 +1,106 @@
+"""task.py: operations, addends, splits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from seesum.mnist import Mnist, Part
+from seesum.recipe import InputError, Recipe
+from seesum.task import OPERATIONS, STRATEGIES, count_images, draw_evenly, make_samples, split_images
+
+TRUTH = {
+    "add": lambda d, a: d + a,
+    "subtract": lambda d, a: d - a,
+    "multiply": lambda d, a: d * a,
+    "max": max,
+    "add-modulo-10": lambda d, a: (d + a) % 10,
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operations_by_hand(name: str) -> None:
+    operation = OPERATIONS[name]
+    table = operation.tabulate()
+    for digit in range(10):
+        for addend in range(10):
+            assert table[digit, addend] + operation.lowest == TRUTH[name](digit, addend)
+    assert table.min() == 0
+    assert table.max() == operation.answers - 1
+
+
+@pytest.mark.parametrize("strategy", ["fixed", "fresh"])
+def test_drawn_addends_are_uniform_and_follow_the_seed(mnist: Mnist, strategy: str) -> None:
+    part = Part(mnist.train.images[:20_000], mnist.train.digits[:20_000])
+    samples = make_samples(part, OPERATIONS["add"], strategy, np.random.default_rng(3))
+    again = make_samples(part, OPERATIONS["add"], strategy, np.random.default_rng(3))
+    other = make_samples(part, OPERATIONS["add"], strategy, np.random.default_rng(4))
+    assert np.array_equal(samples.addends, again.addends)
+    assert not np.array_equal(samples.addends, other.addends)
+    assert np.abs(np.bincount(samples.addends, minlength=10) - 2000).max() < 200
+    assert np.array_equal(samples.answers, samples.digits + samples.addends)
+    assert STRATEGIES[strategy].anew == (strategy == "fresh")
+
+
+def test_every_crosses_images_with_addends(mnist: Mnist) -> None:
+    part = Part(mnist.train.images[:7], mnist.train.digits[:7])
+    samples = make_samples(part, OPERATIONS["add"], "every", np.random.default_rng(0))
+    assert len(samples) == 70
+    assert samples.addends[:12].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
+    assert np.array_equal(samples.images[10], part.images[1])
+    assert np.array_equal(samples.images[19], part.images[1])
+
+
+def test_validate_keeps_a_stratified_fifth(mnist: Mnist) -> None:
+    splits = split_images(mnist, Recipe("fast", split="validate"))
+    assert splits.validation is not None
+    assert (len(splits.train.digits), len(splits.validation.digits), len(splits.test.digits)) == (48_000, 12_000, 10_000)
+    shares = np.bincount(splits.validation.digits) / np.bincount(mnist.train.digits)
+    assert np.allclose(shares, 0.2, atol=0.001)
+    together = np.concatenate([splits.train.images, splits.validation.images]).reshape(60_000, -1)
+    assert np.array_equal(np.sort(together.sum(1)), np.sort(mnist.train.images.reshape(60_000, -1).sum(1)))
+
+
+def test_validation_does_not_depend_on_the_run_seed(mnist: Mnist) -> None:
+    first, second = (split_images(mnist, Recipe("fast", split="validate", seed=seed)).validation for seed in (0, 1))
+    other = split_images(mnist, Recipe("fast", split="validate", split_seed=1)).validation
+    assert first is not None
+    assert second is not None
+    assert other is not None
+    assert np.array_equal(first.digits, second.digits)
+    assert not np.array_equal(first.digits, other.digits)
+
+
+def test_fewer_images_are_even_and_follow_the_seed(mnist: Mnist) -> None:
+    parts = [split_images(mnist, Recipe("fast", images="1%", seed=seed)).train for seed in (0, 0, 1)]
+    assert [len(part.digits) for part in parts] == [600, 600, 600]
+    assert np.array_equal(parts[0].images, parts[1].images)
+    assert not np.array_equal(parts[0].images, parts[2].images)
+    assert np.abs(np.bincount(parts[0].digits) - np.bincount(mnist.train.digits) / 100).max() <= 1
+
+
+def test_other_data_sets_are_split_80_20(mnist: Mnist) -> None:
+    small = Mnist(Part(mnist.train.images[:103], mnist.train.digits[:103]), mnist.test, {})
+    splits = split_images(small, Recipe("fast", split="validate"))
+    assert splits.validation is not None
+    assert (len(splits.train.digits), len(splits.validation.digits)) == (83, 20)
+    tiny = Mnist(Part(mnist.train.images[:4], mnist.train.digits[:4]), mnist.test, {})
+    with pytest.raises(InputError, match="at least 5"):
+        split_images(tiny, Recipe("fast", split="validate"))
+
+
+@pytest.mark.parametrize(("text", "count"), [("all", 60_000), ("500", 500), ("10%", 6_000), ("0.5%", 300), ("60000", 60_000)])
+def test_count_images(text: str, count: int) -> None:
+    assert count_images(text, 60_000) == count
+
+
+@pytest.mark.parametrize("text", ["0", "1", "60001", "-5", "5.5", "many", "", "101%", "0%", "nan", "1e3"])
+def test_bad_counts_of_images(text: str) -> None:
+    with pytest.raises(InputError, match="images is"):
+        count_images(text, 60_000)
+
+
+def test_draw_evenly_with_a_missing_digit() -> None:
+    digits = np.array([1] * 10 + [7] * 90)
+    mask = draw_evenly(digits, 50, np.random.default_rng(0))
+    assert np.bincount(digits[mask], minlength=10)[[1, 7]].tolist() == [5, 45]

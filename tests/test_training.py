@@ -1,0 +1,216 @@
+"""training.py: same seed, same weights; an interrupted run ends with the weights of an uninterrupted one."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import seesum
+from seesum import training
+from seesum.checkpoint import Run, load_tensors
+from seesum.network import Network
+from seesum.recipe import InputError, JobError, Recipe
+
+LIVELY = {"images": "600", "epochs": 4, "ema": 0.9, "addends": "fresh", "batch_size": 64}
+"""Every kind of state: averages, momentum, dropout (in squeeze), fresh addends, and augmentation where asked for."""
+
+
+def weights(run: Run) -> dict[str, torch.Tensor]:
+    return load_tensors(run.directory / "weights.safetensors")[0]
+
+
+def same(first: Run, second: Run) -> bool:
+    one, other = weights(first), weights(second)
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_same_seed_same_weights_whatever_the_caller_did(tmp_path: Path) -> None:
+    runs = []
+    for index, seed in enumerate((0, 0, 1)):
+        torch.manual_seed(index)
+        state = torch.get_rng_state()
+        runs.append(seesum.train("fast", images="2000", seed=seed, out=tmp_path / str(index), plot=False, quiet=True))
+        assert torch.equal(torch.get_rng_state(), state), "training must leave the caller's generator alone"
+    assert same(runs[0], runs[1])
+    assert not same(runs[0], runs[2])
+
+
+@pytest.mark.parametrize("system", ["squeeze", "identity-adder"])
+@pytest.mark.parametrize("stop_at", [0.1, 1.5, 3.9])
+def test_resume_ends_with_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str, stop_at: float
+) -> None:
+    changes: dict[str, Any] = {**LIVELY, "optimiser": "adam", "lr": 0.003, "schedule": "one-cycle", "split": "full"}
+    whole = seesum.train(system, out=tmp_path / "whole", plot=False, quiet=True, **changes)
+    steps = len(whole.read_rows("steps.csv"))
+    stop_after = int(stop_at * steps / 4)
+    count = 0
+    encode = Network.encode
+
+    def encode_and_stop(self: Network, image: torch.Tensor) -> Any:
+        nonlocal count
+        count += self.training
+        if count > stop_after and self.training:
+            raise KeyboardInterrupt
+        return encode(self, image)
+
+    monkeypatch.setattr(Network, "encode", encode_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        seesum.train(system, out=tmp_path / "cut", plot=False, quiet=True, **changes)
+    monkeypatch.setattr(Network, "encode", encode)
+    cut = Run(tmp_path / "cut")
+    assert not cut.finished
+    assert len(cut.read_rows("history.csv")) == int(stop_at)
+    seesum.train(resume=tmp_path / "cut", plot=False, quiet=True)
+    assert same(whole, cut)
+    for name in ("history.csv", "steps.csv"):
+        rows = [[{k: v for k, v in row.items() if k != "train_seconds"} for row in run.read_rows(name)] for run in (whole, cut)]
+        assert rows[0] == rows[1]
+
+
+def test_resume_refuses_another_recipe(small_run: Run) -> None:
+    with pytest.raises(InputError, match="epochs is 5 here but 1"):
+        seesum.train(resume=small_run, epochs=5, quiet=True)
+    with pytest.raises(InputError, match="trains fast, not squeeze"):
+        seesum.train("squeeze", resume=small_run, quiet=True)
+    before = (small_run.directory / "weights.safetensors").read_bytes()
+    assert seesum.train(resume=small_run, epochs=1, plot=False, quiet=True).metrics == small_run.metrics
+    assert (small_run.directory / "weights.safetensors").read_bytes() == before
+
+
+def test_resume_refuses_other_data(tmp_path: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training, "train_epoch", stop)
+        seesum.train("fast", data=small_data, out=tmp_path / "run", quiet=True)
+    with pytest.raises(InputError, match="SHA-256 differs"):
+        seesum.train(resume=tmp_path / "run", data=_changed_copy(small_data, tmp_path), quiet=True)
+    run = seesum.train(resume=tmp_path / "run", plot=False, quiet=True)
+    assert run.metrics["images"] == 100
+
+
+def _changed_copy(folder: Path, tmp_path: Path) -> Path:
+    copy = tmp_path / "changed"
+    copy.mkdir()
+    for path in folder.iterdir():
+        data = bytearray(path.read_bytes())
+        if "labels" in path.name:
+            data[-1] = (data[-1] + 1) % 10
+        (copy / path.name).write_bytes(data)
+    return copy
+
+
+def test_run_directory_is_complete(small_run: Run) -> None:
+    info = json.loads((small_run.directory / "run.json").read_text())
+    assert set(info) == {"started", "command", "versions", "commit", "hardware", "data", "recipe"}
+    assert info["command"].startswith("seesum train fast --images 6000")
+    names = {path.name for path in small_run.directory.iterdir()}
+    assert names >= {"run.json", "history.csv", "steps.csv", "checkpoint.safetensors", "weights.safetensors", "metrics.json"}
+    assert names >= {"report.html", "curves.png", "confusion-digit.png", "confusion-sum.png", "mistakes.png", "table.png"}
+    metrics = small_run.metrics
+    assert list(metrics) == [
+        *("evaluated_on", "digit_accuracy", "sum_accuracy", "both_accuracy", "digit_loss", "sum_loss", "loss"),
+        *("consistency", "digit_ece", "sum_ece", "images", "pairs", "parameters", "train_seconds", "epochs", "seed"),
+        *("system", "adder"),
+    ]
+    assert metrics["evaluated_on"] == "test"
+    assert metrics["pairs"] == 100_000
+    assert metrics["digit_accuracy"] > 0.9
+    assert abs(metrics["sum_accuracy"] - metrics["digit_accuracy"]) < 0.02
+
+
+def test_validate_reports_no_test_figure_unless_asked(tmp_path: Path, small_data: Path) -> None:
+    common = {"data": small_data, "split": "validate", "plot": False, "quiet": True, "epochs": 2}
+    run = seesum.train("fast", out=tmp_path / "a", **common)  # type: ignore[arg-type]
+    assert run.metrics["evaluated_on"] == "validation"
+    assert run.metrics["images"] == 120
+    with (run.directory / "history.csv").open() as file:
+        header = next(csv.reader(file))
+    assert "validation_sum_accuracy" in header
+    assert not [name for name in header if name.startswith("test")]
+    asked = seesum.train("fast", out=tmp_path / "b", test=True, **common)  # type: ignore[arg-type]
+    assert (asked.metrics["evaluated_on"], asked.metrics["images"]) == ("test", 100)
+
+
+def test_a_loss_that_explodes_is_a_failure(tmp_path: Path, small_data: Path) -> None:
+    with pytest.raises(JobError, match="smaller --lr"):
+        seesum.train("logit", data=small_data, out=tmp_path / "run", lr=1e30, optimiser="sgd", epochs=2, plot=False, quiet=True)
+    assert not Run(tmp_path / "run").finished
+
+
+def test_averaged_weights_are_the_average(tmp_path: Path, small_data: Path) -> None:
+    common = {"data": small_data, "epochs": 2, "plot": False, "quiet": True}
+    last = seesum.train("fast", out=tmp_path / "last", **common)  # type: ignore[arg-type]
+    nearly = seesum.train("fast", out=tmp_path / "nearly", ema=1e-9, **common)  # type: ignore[arg-type]
+    slow = seesum.train("fast", out=tmp_path / "slow", ema=0.9, **common)  # type: ignore[arg-type]
+    for name, value in weights(last).items():
+        assert torch.allclose(weights(nearly)[name], value, atol=1e-5), name
+    assert not same(last, slow)
+
+
+def test_schedules() -> None:
+    recipe = Recipe("fast", warmup=0.25)
+    cycle = [training.SCHEDULES["one-cycle"](step / 100, recipe) for step in range(101)]
+    assert max(cycle) == pytest.approx(1.0)
+    assert cycle.index(max(cycle)) == 25
+    assert cycle[0] == pytest.approx(0.01)
+    assert cycle[-1] == pytest.approx(0.0, abs=1e-9)
+    assert {training.SCHEDULES["constant"](step / 10, recipe) for step in range(11)} == {1.0}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"adder": "abacus"},
+        {"operation": "divide"},
+        {"addends": "some"},
+        {"split": "half"},
+        {"loss": "product"},
+        {"optimiser": "guess"},
+        {"schedule": "lunar"},
+        {"precision": "fp4"},
+        {"adder": "exact", "operation": "multiply"},
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"lr": 0.0},
+        {"lr": float("nan")},
+        {"seed": -1},
+        {"images": "0"},
+        {"flavour": 3},
+        {"ema": 1.0},
+        {"label_smoothing": 1.0},
+    ],
+)
+def test_bad_recipes_leave_nothing_behind(tmp_path: Path, changes: dict[str, Any]) -> None:
+    with pytest.raises(InputError) as raised:
+        seesum.train("fast", out=tmp_path / "run", quiet=True, **changes)
+    assert "\n" not in str(raised.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_batch_of_one_cannot_be_normalised_over(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="batch size of 1"):
+        seesum.train("squeeze", batch_size=1, out=tmp_path / "run", quiet=True)
+
+
+@pytest.mark.slow
+def test_default_seed_reaches_98_9(tmp_path: Path) -> None:
+    metrics = seesum.train(out=tmp_path / "run", quiet=True).metrics
+    assert metrics["digit_accuracy"] >= 0.989
+    assert metrics["sum_accuracy"] >= 0.989
+
+
+@pytest.mark.slow
+def test_fp32_and_bf16_agree(tmp_path: Path) -> None:
+    accuracies = [
+        seesum.train("fast", precision=precision, out=tmp_path / precision, plot=False, quiet=True).metrics["sum_accuracy"]
+        for precision in ("fp32", "bf16")
+    ]
+    assert abs(accuracies[0] - accuracies[1]) < 0.004
