@@ -66,7 +66,7 @@ def test_augmentation_of_nothing_changes_nothing(mnist: Mnist) -> None:
     assert torch.allclose(turned, pixels, atol=0.05)
 
 
-def test_shift_stays_within_its_share(mnist: Mnist) -> None:
+def test_shift_stays_within_its_share() -> None:
     dot = torch.zeros(500, 1, 28, 28)
     dot[:, :, 14, 14] = 255
     moved = augment(dot, Augmentation(shift=0.1), torch.Generator().manual_seed(0))

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 import pytest
-from conftest import write_idx
 
+from conftest import write_idx
 from seesum.mnist import CANONICAL_SHA256, NAMINGS, Mnist, load_mnist, parse_idx
 from seesum.recipe import InputError
 

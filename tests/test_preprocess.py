@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import zlib
@@ -10,8 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image, ImageDraw
 from scipy import ndimage
@@ -124,7 +124,7 @@ def test_what_is_no_image(data: bytes) -> None:
     assert "\n" not in str(raised.value)
 
 
-def test_truncated_file(tmp_path: Path) -> None:
+def test_truncated_file() -> None:
     file = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (300, 300), dtype=np.uint8)).save(file, "JPEG")
     with pytest.raises(PictureError, match="cannot be decoded"):
@@ -172,7 +172,5 @@ def test_mutated_files_give_an_image_or_a_sentence(path: Path, changes: list[tup
     data = bytearray(path.read_bytes())
     for place, value in changes:
         data[int(place * (len(data) - 1))] = value
-    try:
-        decode_picture(bytes(data[: int(len(data) * kept) + 1]))
-    except PictureError as error:
-        assert "\n" not in str(error)
+    with contextlib.suppress(PictureError):
+        assert decode_picture(bytes(data[: int(len(data) * kept) + 1])).ndim == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from seesum.adders import ADDERS
+from seesum.adders import ADDERS, Concat
 from seesum.losses import measure_loss
 from seesum.network import count_parameters, describe_layers
 from seesum.recipe import InputError
@@ -63,7 +63,8 @@ def test_published_sizes(name: str) -> None:
 
 def test_wide_as_published_has_18_sums() -> None:
     network = build_network(find_system("wide").recipe)
-    network.adder.mlp[-1] = torch.nn.Linear(128, 18)  # type: ignore[index,operator]
+    assert isinstance(network.adder, Concat)
+    network.adder.mlp[-1] = torch.nn.Linear(128, 18)
     assert count_parameters(network) == 77_948
 
 

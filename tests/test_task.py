@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from seesum.mnist import Mnist, Part
 from seesum.recipe import InputError, Recipe
 from seesum.task import OPERATIONS, STRATEGIES, count_images, draw_evenly, make_samples, split_images
 
-TRUTH = {
+TRUTH: dict[str, Callable[[int, int], int]] = {
     "add": lambda d, a: d + a,
     "subtract": lambda d, a: d - a,
     "multiply": lambda d, a: d * a,

@@ -87,9 +87,10 @@ def test_resume_refuses_other_data(tmp_path: Path, small_data: Path, monkeypatch
     def stop(*_: object) -> Any:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(training, "train_epoch", stop)
-        seesum.train("fast", data=small_data, out=tmp_path / "run", quiet=True)
+        with pytest.raises(KeyboardInterrupt):
+            seesum.train("fast", data=small_data, out=tmp_path / "run", quiet=True)
     with pytest.raises(InputError, match="SHA-256 differs"):
         seesum.train(resume=tmp_path / "run", data=_changed_copy(small_data, tmp_path), quiet=True)
     run = seesum.train(resume=tmp_path / "run", plot=False, quiet=True)

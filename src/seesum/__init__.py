@@ -12,32 +12,18 @@ if TYPE_CHECKING:
     from seesum.checkpoint import Run as Run
     from seesum.mnist import load_mnist as load_mnist
     from seesum.preprocess import PictureError as PictureError
-    from seesum.reader import Answer as Answer
-    from seesum.reader import Reader as Reader
-    from seesum.recipe import InputError as InputError
-    from seesum.recipe import JobError as JobError
-    from seesum.recipe import Recipe as Recipe
+    from seesum.reader import Answer as Answer, Reader as Reader
+    from seesum.recipe import InputError as InputError, JobError as JobError, Recipe as Recipe
     from seesum.studies import Study as Study
     from seesum.systems import SYSTEMS as SYSTEMS
     from seesum.verbs import (
         evaluate as evaluate,
-    )
-    from seesum.verbs import (
         list_systems as list_systems,
-    )
-    from seesum.verbs import (
         predict as predict,
-    )
-    from seesum.verbs import (
         report as report,
-    )
-    from seesum.verbs import (
+        reproduce as reproduce,
         show as show,
-    )
-    from seesum.verbs import (
         study as study,
-    )
-    from seesum.verbs import (
         train as train,
     )
 
@@ -57,6 +43,7 @@ _HOMES = {
     "load_mnist": "mnist",
     "predict": "verbs",
     "report": "verbs",
+    "reproduce": "verbs",
     "show": "verbs",
     "study": "verbs",
     "train": "verbs",

@@ -57,12 +57,8 @@ class Run:
         return (self.directory / "metrics.json").is_file()
 
     def read_rows(self, name: str) -> list[dict[str, float]]:
-        """Rows of ``history.csv`` (one per epoch) or ``steps.csv`` (one per step)."""
-        path = self.directory / name
-        if not path.is_file():
-            return []
-        with path.open(newline="", encoding="utf-8") as file:
-            return [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
+        """Rows of ``history.csv`` (one per epoch) or ``steps.csv`` (one per step); none if it is not there."""
+        return [{key: float(value) for key, value in row.items()} for row in read_table(self.directory / name)]
 
     def load_network(self) -> Network:
         """The network with its final weights, in evaluation mode, on the CPU.
@@ -180,13 +176,22 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     write_atomically(path, text.getvalue())
 
 
+def read_table(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV that ``write_rows`` wrote; none if it is not there."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None) -> None:
     """Tensors as safetensors, with JSON metadata and a SHA-256 over both."""
     from safetensors.torch import save
 
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(metadata or {}, sort_keys=True)
-    write_atomically(path, save(kept, {"seesum": text, "sha256": _digest(kept, text)}))
+    # one key, since safetensors writes several in no fixed order: the same tensors give the same bytes
+    write_atomically(path, save(kept, {"seesum": json.dumps({"metadata": text, "sha256": _digest(kept, text)})}))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -199,12 +204,12 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+            stored = json.loads((file.metadata() or {}).get("seesum", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, ValueError) as error:
         raise InputError(f"{path} cannot be read ({error}); it is damaged, so train the run anew") from error
-    text = metadata.get("seesum", "")
-    if _digest(tensors, text) != metadata.get("sha256"):
+    text = stored.get("metadata", "")
+    if _digest(tensors, text) != stored.get("sha256"):
         raise InputError(f"{path} is damaged (its checksum is wrong); train the run anew")
     return tensors, json.loads(text)
 

@@ -20,7 +20,6 @@ app = typer.Typer(
     name="seesum",
     help="See a digit, say the sum: train, evaluate and use networks with two inputs (a picture, a number) and two "
     "outputs (the digit, the sum).",
-    no_args_is_help=True,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
@@ -48,10 +47,14 @@ Test = Annotated[bool, typer.Option("--test", help="Under --split validate: repo
 
 
 @app.callback(invoke_without_command=True)
-def _top(version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False) -> None:
+def _top(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+) -> None:
     if version:
         typer.echo(f"seesum {__version__}")
-        raise typer.Exit
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command()
@@ -218,13 +221,14 @@ def reproduce(
     epochs: Epochs = None,
     images: Images = None,
     device: Device = "auto",
+    data: Data = None,
     out: Annotated[str, typer.Option(metavar="DIR", help="Folder for published.csv and published.png.")] = "results",
     as_json: Json = False,
 ) -> None:
     """Train the published systems as published, and set what they reach beside what their authors report."""
     from seesum import verbs
 
-    rows = verbs.reproduce(*(systems or []), seeds=seeds, out=out, device=device, epochs=epochs, images=images)
+    rows = verbs.reproduce(*(systems or []), seeds=seeds, data=data, out=out, device=device, epochs=epochs, images=images)
     if as_json:
         _print_json({"rows": rows})
         return
@@ -261,19 +265,17 @@ def systems(as_json: Json = False) -> None:
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done, 1 a failure, 2 bad input, 130 interrupted."""
+    """Run the command line. Exit codes: 0 done, 1 a failure, 2 bad input, 130 interrupted (typer's own)."""
     from typer.exceptions import TyperException
 
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="seesum", standalone_mode=False)
     except TyperException as error:
         _complain(error.format_message(), 2)
     except InputError as error:
         _complain(str(error), 2)
     except JobError as error:
         _complain(str(error), 1)
-    except KeyboardInterrupt:
-        _complain("interrupted; finished epochs are kept, and seesum train --resume RUN goes on", 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None

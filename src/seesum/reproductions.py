@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
-from seesum.checkpoint import Run, write_rows
+from seesum.checkpoint import Run, read_table, write_rows
 from seesum.network import Figure, System
 from seesum.studies import Study, measure_spread
 from seesum.systems import SYSTEMS
@@ -46,17 +45,14 @@ def compare_published(system: System, study: Study) -> list[dict[str, Any]]:
     return rows
 
 
-def merge_rows(path: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def merge_rows(path: Path, rows: list[dict[str, Any]]) -> list[dict[str, str]]:
     """Put rows into a CSV in place of those of the same systems, in the order of ``SYSTEMS``; gives all of them."""
-    kept: list[dict[str, Any]] = []
-    if path.is_file():
-        with path.open(newline="", encoding="utf-8") as file:
-            kept = list(csv.DictReader(file))
     new = {row["system"] for row in rows}
     order = list(SYSTEMS)
-    merged = sorted([*(row for row in kept if row["system"] not in new), *rows], key=lambda row: order.index(row["system"]))
+    kept = [row for row in read_table(path) if row["system"] not in new]
+    merged = sorted([*kept, *rows], key=lambda row: order.index(row["system"]))
     write_rows(path, merged)
-    return merged
+    return read_table(path)
 
 
 def _find_percent(run: Run, figure: Figure) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import statistics
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seesum.checkpoint import RUNS, Run, check_file, write_rows
+from seesum.checkpoint import RUNS, Run, check_file, read_table, write_rows
 from seesum.recipe import InputError, Recipe, format_change
 from seesum.systems import find_system
 
@@ -107,13 +106,9 @@ def append_row(path: Path, row: dict[str, Any]) -> None:
     Raises:
         InputError: the file has other columns.
     """
-    rows: list[dict[str, Any]] = []
-    if path.is_file():
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            rows = list(reader)
-            if reader.fieldnames != list(row):
-                raise InputError(f"{path} has other columns than this row; give a new file")
+    rows = read_table(path)
+    if rows and list(rows[0]) != list(row):
+        raise InputError(f"{path} has other columns than this row; give a new file")
     write_rows(check_file(path), [*rows, row])
 
 

@@ -196,24 +196,29 @@ def train_run(run: Run, splits: Splits, device_name: str, test: bool = False, wa
         batches = Batches(splits.train, recipe, device, state.generator)
         job = f"{recipe.system}, {recipe.epochs} epoch{'s' * (recipe.epochs > 1)} of {len(splits.train.digits):,} images"
         with Progress(job, recipe.epochs * batches.count_steps(), quiet) as progress:
-            while state.epoch < recipe.epochs:
-                rows = train_epoch(state, batches, progress)
-                if device.type == "cuda":
-                    torch.cuda.synchronize(device)
-                state.seconds += time.perf_counter() - clock
-                state.epoch += 1
-                history.append(_summarise_epoch(state, rows, measured))
-                steps += rows
-                if not math.isfinite(history[-1]["loss"]):
-                    raise JobError(f"the loss stopped being a number in epoch {state.epoch}; train with a smaller --lr")
-                write_rows(run.directory / "steps.csv", steps)
-                write_rows(run.directory / "history.csv", history)
-                if recipe.epochs > 1:
-                    state.save(run)
-                progress.update(state.step, _describe([history[-1][name] for name in TALLY]))
-                if recipe.epochs > 1:
-                    progress.note(_describe_epoch(history[-1]))
-                clock = time.perf_counter()
+            try:
+                while state.epoch < recipe.epochs:
+                    rows = train_epoch(state, batches, progress)
+                    if device.type == "cuda":
+                        torch.cuda.synchronize(device)
+                    state.seconds += time.perf_counter() - clock
+                    state.epoch += 1
+                    history.append(_summarise_epoch(state, rows, measured))
+                    steps += rows
+                    if not math.isfinite(history[-1]["loss"]):
+                        raise JobError(f"the loss stopped being a number in epoch {state.epoch}; train with a smaller --lr")
+                    write_rows(run.directory / "steps.csv", steps)
+                    write_rows(run.directory / "history.csv", history)
+                    if recipe.epochs > 1:
+                        state.save(run)
+                    progress.update(state.step, _describe([history[-1][name] for name in TALLY]))
+                    if recipe.epochs > 1:
+                        progress.note(_describe_epoch(history[-1]))
+                    clock = time.perf_counter()
+            except KeyboardInterrupt:
+                progress.note(f"stopped; {state.epoch} of {recipe.epochs} epochs are kept in {run.directory}")
+                progress.note(f"go on with: seesum train --resume {run.directory}")
+                raise
     save_tensors(run.directory / "weights.safetensors", state.finish().state_dict())
     write_json(run.directory / "metrics.json", _measure_run(state, splits, test))
     return run

@@ -156,6 +156,7 @@ def study(
 def reproduce(
     *systems: str,
     seeds: int | None = None,
+    data: PathLike | None = None,
     out: PathLike = "results",
     device: str = "auto",
     quiet: bool = False,
@@ -168,6 +169,7 @@ def reproduce(
     Args:
         *systems: names of published systems; none for all five.
         seeds: n; None for each system's own: 3 for the small ones, 1 for the large ones.
+        data: as in ``train``.
         out: folder for ``published.csv`` (rows of other systems in it are kept) and ``published.png``.
         device: as in ``train``.
         quiet: show no progress.
@@ -184,7 +186,8 @@ def reproduce(
             raise InputError(f"{system.recipe.system} is not a published system, so there is nothing to set beside it")
     for system in named:
         count = seeds if seeds is not None else system.published.runs if system.published else 1
-        finished = study(system.recipe.system, seeds=count, device=device, watch=True, test=True, quiet=quiet, **changes)
+        name = system.recipe.system
+        finished = study(name, seeds=count, data=data, device=device, watch=True, test=True, quiet=quiet, **changes)
         rows = compare_published(system, finished)
         folder.mkdir(parents=True, exist_ok=True)
         kept = merge_rows(folder / "published.csv", rows)

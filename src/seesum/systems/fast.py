@@ -50,5 +50,5 @@ FAST = System(
     summary="ours: one epoch, two convolutions and the learned table; seconds on a laptop CPU",
     features=FEATURES,
     build_encoder=build_encoder,
-    result=Result(digit=0.0, sum=0.0, runs=5),
+    result=Result(digit=99.18, sum=99.18, runs=5),
 )

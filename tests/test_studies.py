@@ -1,0 +1,115 @@
+"""studies.py and reproductions.py: rows, resuming, published figures beside reproduced ones."""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import seesum
+from seesum import training, verbs
+from seesum.checkpoint import Run, read_table
+from seesum.recipe import InputError
+from seesum.studies import append_row, measure_spread
+
+QUICK: dict[str, Any] = {"images": "500", "quiet": True}
+RESULTS = Path(__file__).parents[1] / "results"
+
+
+def test_spread() -> None:
+    spread = measure_spread([1.0, 2.0, 4.0])
+    assert spread.mean == pytest.approx(7 / 3)
+    assert spread.std == pytest.approx(statistics.stdev([1, 2, 4]))
+    assert spread.median == 2
+    assert spread.high - spread.mean == pytest.approx(4.302653 * spread.std / 3**0.5, rel=1e-5)  # t of 2 degrees of freedom
+    assert measure_spread([5.0]) == measure_spread([5.0])
+    assert measure_spread([5.0]).std == 0
+
+
+def test_a_stopped_study_goes_on(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained: list[int] = []
+    train_run = training.train_run
+
+    def stop_at_third(run: Run, *rest: Any, **named: Any) -> Run:
+        if len(trained) == 2:
+            raise KeyboardInterrupt
+        trained.append(run.recipe.seed)
+        return train_run(run, *rest, **named)
+
+    monkeypatch.setattr(verbs, "train_run", stop_at_third)
+    with pytest.raises(KeyboardInterrupt):
+        seesum.study("fast", seeds=3, csv="rows.csv", **QUICK)
+    assert not (elsewhere / "rows.csv").exists()
+    monkeypatch.setattr(verbs, "train_run", train_run)
+    study = seesum.study("fast", seeds=3, csv="rows.csv", **QUICK)
+    assert trained == [0, 1]
+    assert [run.recipe.seed for run in study.runs] == [0, 1, 2]
+    assert study.directory.parent.name == "runs"
+    accuracies = [run.metrics["sum_accuracy"] for run in study.runs]
+    (row,) = read_table(elsewhere / "rows.csv")
+    assert float(row["sum_accuracy_mean"]) == pytest.approx(statistics.fmean(accuracies), abs=1e-6)
+    assert float(row["sum_accuracy_std"]) == pytest.approx(statistics.stdev(accuracies), abs=1e-6)
+    assert (row["n"], row["seeds"], row["settings"], row["system"]) == ("3", "0-2", "images=500", "fast")
+    alone = seesum.train("fast", images="500", seed=2, out="alone", plot=False, quiet=True)
+    assert {**alone.metrics, "train_seconds": 0} == {**study.runs[2].metrics, "train_seconds": 0}
+
+
+def test_a_study_does_not_mix_recipes(tmp_path: Path) -> None:
+    seesum.study("fast", seeds=1, out=tmp_path, **QUICK)
+    with pytest.raises(InputError, match="another recipe"):
+        seesum.study("fast", seeds=1, out=tmp_path, lr=0.02, **QUICK)
+
+
+@pytest.mark.parametrize("bad", [{"seeds": 0}, {"seed": 3}])
+def test_bad_studies(bad: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="--seeds"):
+        seesum.study("fast", **bad)
+
+
+def test_rows_are_appended_and_other_columns_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    append_row(path, {"a": 1, "b": "x, y"})
+    append_row(path, {"a": 2, "b": "z"})
+    assert read_table(path) == [{"a": "1", "b": "x, y"}, {"a": "2", "b": "z"}]
+    with pytest.raises(InputError, match="other columns"):
+        append_row(path, {"a": 1})
+    with pytest.raises(InputError, match="cannot be written"):
+        append_row(tmp_path / "nowhere" / "rows.csv", {"a": 1})
+
+
+def test_reproduce_sets_published_beside_reproduced(elsewhere: Path, small_data: Path) -> None:
+    rows = seesum.reproduce("logit", "squeeze", data=small_data, seeds=2, epochs=2, quiet=True)
+    assert [row["system"] for row in rows] == ["squeeze"] * 4
+    assert (elsewhere / "results" / "published.png").stat().st_size > 10_000
+    first = rows[0]
+    assert (first["output"], first["epoch"], first["published"], first["n"]) == ("digit", "1", "95.28", "2")
+    runs = [Run(path.parent) for path in sorted(Path("runs").glob("squeeze-study-*/s*/run.json"))]
+    reached = [100 * run.read_rows("history.csv")[0]["test_digit_accuracy"] for run in runs]
+    assert float(first["reproduced_mean"]) == pytest.approx(statistics.fmean(reached), abs=1e-3)
+    assert float(first["gap"]) == pytest.approx(statistics.fmean(reached) - 95.28, abs=1e-3)
+    best = [max(100 * row["test_sum_accuracy"] for row in run.read_rows("history.csv")) for run in runs]
+    assert float(rows[3]["reproduced_mean"]) == pytest.approx(statistics.fmean(best), abs=1e-3)
+    again = seesum.reproduce("identity-adder", data=small_data, seeds=1, epochs=1, quiet=True)
+    assert {row["system"] for row in again} == {"identity-adder"}
+    kept = read_table(elsewhere / "results" / "published.csv")
+    assert [row["system"] for row in kept] == ["squeeze"] * 4 + ["identity-adder"] * 5
+
+
+def test_reproduce_refuses_our_own() -> None:
+    with pytest.raises(InputError, match="not a published system"):
+        seesum.reproduce("fast")
+
+
+def test_results_in_the_systems_are_the_newest_rows() -> None:
+    """``System.result`` is what ``seesum systems`` prints; the files in results/ are where it comes from."""
+    for name, system in seesum.SYSTEMS.items():
+        if system.published:
+            continue
+        rows = [row for row in read_table(RESULTS / "systems.csv") if row["system"] == name]
+        own = [row for row in rows if not row["settings"] and row["precision"] == "bf16" and row["evaluated_on"] == "test"]
+        newest = own[-1]
+        assert system.result.digit == pytest.approx(100 * float(newest["digit_accuracy_mean"]), abs=0.006), name
+        assert system.result.sum == pytest.approx(100 * float(newest["sum_accuracy_mean"]), abs=0.006), name
+        assert system.result.runs == int(newest["n"]), name
