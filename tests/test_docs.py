@@ -1,0 +1,111 @@
+"""What the documents show is run here: every command, the long ones in a small form, and the Python example."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seesum.checkpoint import Run, read_table
+from seesum.systems import SYSTEMS
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "results" / "README.md"]
+SMALL = {
+    "train": ["--epochs", "1", "--images", "500"],
+    "study": ["--epochs", "1", "--images", "500", "--seeds", "1"],
+    "reproduce": ["--epochs", "1", "--images", "64", "--seeds", "1"],
+}
+"""Options that make a command small; click takes the last of an option given twice."""
+
+
+def find_blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text(), re.S)
+
+
+def find_commands(start: str) -> list[str]:
+    lines = [line for path in DOCUMENTS for block in find_blocks(path, "sh") for line in block.splitlines()]
+    return list(dict.fromkeys(line.partition("  #")[0].strip() for line in lines if line.startswith(start)))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, small_run: Run, small_data: Path) -> Path:
+    """A user's directory: a finished run, the examples, a folder of results, a folder of IDX files."""
+    place = tmp_path_factory.mktemp("user")
+    shutil.copytree(small_run.directory, place / "runs" / "first")
+    shutil.copytree(ROOT / "examples", place / "examples")
+    shutil.copy(place / "examples" / "three.png", place / "three.png")
+    shutil.copytree(small_data, place / "idx-files")
+    (place / "results").mkdir()
+    return place
+
+
+@pytest.mark.parametrize("command", find_commands("seesum "))
+def test_command(command: str, place: Path, small_data: Path) -> None:
+    words = shlex.split(command)[1:]
+    small = SMALL.get(words[0], [])
+    if words[0] == "reproduce":
+        small = [*small, "--data", str(small_data)]
+    done = subprocess.run(
+        [sys.executable, "-m", "seesum", *words, *small], cwd=place, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_commands_are_found() -> None:
+    shown = {command.split()[1] for command in find_commands("seesum ")}
+    assert shown >= {"train", "evaluate", "predict", "show", "report", "study", "systems", "reproduce"}
+
+
+@pytest.mark.parametrize("command", find_commands("make"))
+def test_make_target(command: str) -> None:
+    done = subprocess.run([*shlex.split(command), "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_python_example(place: Path) -> None:
+    (block,) = find_blocks(ROOT / "README.md", "python")
+    small = block.replace('seesum.train("fast")', 'seesum.train("fast", epochs=1, images="500")')
+    assert small != block
+    done = subprocess.run([sys.executable, "-c", small], cwd=place, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_pictures_and_links_are_there() -> None:
+    for path in [*DOCUMENTS, ROOT / "CHANGELOG.md", ROOT / "LOG.md"]:
+        for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
+            if not target.startswith("http"):
+                assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_the_readme_has_a_row_for_every_system_with_its_result() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for name, system in SYSTEMS.items():
+        row = next(line for line in readme.splitlines() if line.startswith(f"| `{name}`"))
+        assert f"{system.result.digit:.2f}" in row, row
+        assert f"{system.result.sum:.2f}" in row, row
+
+
+def test_the_readme_shows_the_published_rows() -> None:
+    """Each reproduced figure in the README's table is one of results/published.csv."""
+    readme = (ROOT / "README.md").read_text()
+    rows = {(row["system"], row["output"], row["on"], row["epoch"]): row for row in read_table(ROOT / "results" / "published.csv")}
+    shown = re.findall(r"^\| ([\w-]+) \| (digit|sum|both) \| (\w+) \| (\w+) \| ([\d.]+) \| ([\d.]+)", readme, re.M)
+    assert len(shown) >= 10
+    for system, output, on, epoch, published, reproduced in shown:
+        row = rows[system, output, on, epoch]
+        assert float(published) == float(row["published"])
+        assert float(reproduced) == pytest.approx(float(row["reproduced_mean"]), abs=0.0051)
+
+
+def test_no_machine_is_named() -> None:
+    paths = [*DOCUMENTS, ROOT / "LOG.md", *(ROOT / "results").glob("*.csv")]
+    for path in paths:
+        assert not re.search(r"(?<!\w)/(home|root|tmp|work|Users)/", path.read_text()), path
