@@ -96,7 +96,9 @@ def test_the_readme_has_a_row_for_every_system_with_its_result() -> None:
 def test_the_readme_shows_the_published_rows() -> None:
     """Each reproduced figure in the README's table is one of results/published.csv."""
     readme = (ROOT / "README.md").read_text()
-    rows = {(row["system"], row["output"], row["on"], row["epoch"]): row for row in read_table(ROOT / "results" / "published.csv")}
+    rows = {
+        (row["system"], row["output"], row["on"], row["epoch"]): row for row in read_table(ROOT / "results" / "published.csv")
+    }
     shown = re.findall(r"^\| ([\w-]+) \| (digit|sum|both) \| (\w+) \| (\w+) \| ([\d.]+) \| ([\d.]+)", readme, re.M)
     assert len(shown) >= 10
     for system, output, on, epoch, published, reproduced in shown:

@@ -40,7 +40,7 @@ def find_imports(path: Path) -> set[str]:
 
 def test_the_tree_lists_every_module() -> None:
     there = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in list_modules()}
-    assert set(read_tree()) == there - {"__main__"}
+    assert set(read_tree()) == there - {"__init__", "__main__"}
     assert len(read_tree()) == len(set(read_tree()))
 
 
@@ -59,7 +59,7 @@ def test_imports_come_from_before(path: Path) -> None:
 def test_files_and_functions_stay_small() -> None:
     for path in list_modules():
         text = path.read_text()
-        assert len(text.splitlines()) <= 320, path
+        assert len(text.splitlines()) <= 310, path
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef):
                 length = (node.end_lineno or node.lineno) - node.lineno + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import pkgutil
 import subprocess
@@ -27,7 +28,6 @@ def test_public_names_resolve_after_every_module_was_imported() -> None:
     for name in seesum.__all__:
         assert getattr(seesum, name) is not None
         assert name not in top, f"the module {name} would hide the function"
-        assert getattr(seesum, name).__doc__
     with pytest.raises(AttributeError, match="abacus"):
         _ = seesum.abacus
 
@@ -36,7 +36,8 @@ def test_verbs_are_public_and_have_a_command() -> None:
     from seesum.cli import app
 
     commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
-    verbs = {name for name in seesum.__all__ if seesum.__dict__.get(name, getattr(seesum, name)).__module__ == "seesum.verbs"}
+    functions = {name for name in seesum.__all__ if inspect.isfunction(getattr(seesum, name))}
+    verbs = {name for name in functions if getattr(seesum, name).__module__ in ("seesum.verbs", "seesum.campaigns")}
     assert commands - {"systems"} == verbs - {"list_systems"}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import seesum
-from seesum import training, verbs
+from seesum import campaigns, training
 from seesum.checkpoint import Run, read_table
 from seesum.recipe import InputError
 from seesum.studies import append_row, measure_spread
@@ -38,11 +38,11 @@ def test_a_stopped_study_goes_on(elsewhere: Path, monkeypatch: pytest.MonkeyPatc
         trained.append(run.recipe.seed)
         return train_run(run, *rest, **named)
 
-    monkeypatch.setattr(verbs, "train_run", stop_at_third)
+    monkeypatch.setattr(campaigns, "train_run", stop_at_third)
     with pytest.raises(KeyboardInterrupt):
         seesum.study("fast", seeds=3, csv="rows.csv", **QUICK)
     assert not (elsewhere / "rows.csv").exists()
-    monkeypatch.setattr(verbs, "train_run", train_run)
+    monkeypatch.setattr(campaigns, "train_run", train_run)
     study = seesum.study("fast", seeds=3, csv="rows.csv", **QUICK)
     assert trained == [0, 1]
     assert [run.recipe.seed for run in study.runs] == [0, 1, 2]

@@ -9,7 +9,7 @@ import pytest
 
 from seesum.mnist import Mnist, Part
 from seesum.recipe import InputError, Recipe
-from seesum.task import OPERATIONS, STRATEGIES, count_images, draw_evenly, make_samples, split_images
+from seesum.task import OPERATIONS, STRATEGIES, count_images, draw_evenly, hold_out_pairs, make_samples, split_images
 
 TRUTH: dict[str, Callable[[int, int], int]] = {
     "add": lambda d, a: d + a,
@@ -106,3 +106,26 @@ def test_draw_evenly_with_a_missing_digit() -> None:
     digits = np.array([1] * 10 + [7] * 90)
     mask = draw_evenly(digits, 50, np.random.default_rng(0))
     assert np.bincount(digits[mask], minlength=10)[[1, 7]].tolist() == [5, 45]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("seed", range(5))
+def test_held_out_pairs_are_never_shown_and_every_answer_is(mnist: Mnist, strategy: str, seed: int) -> None:
+    operation = OPERATIONS["add"]
+    held = hold_out_pairs(operation, 10, np.random.default_rng(seed))
+    assert held.sum() == 10
+    assert held.sum(0).max() == held.sum(1).max() == 1
+    part = Part(mnist.train.images[:5_000], mnist.train.digits[:5_000])
+    samples = make_samples(part, operation, strategy, np.random.default_rng(0), held)
+    assert not held[samples.digits, samples.addends].any()
+    shown = np.zeros((10, 10), bool)
+    shown[samples.digits, samples.addends] = True
+    assert np.array_equal(shown, ~held)
+    assert set(samples.answers) == set(range(19))
+    assert np.array_equal(samples.answers, samples.digits + samples.addends)
+
+
+def test_pairs_that_cannot_be_held_out() -> None:
+    with pytest.raises(InputError, match="hold out fewer"):
+        hold_out_pairs(OPERATIONS["multiply"], 10, np.random.default_rng(0))
+    assert not hold_out_pairs(OPERATIONS["multiply"], 0, np.random.default_rng(0)).any()

@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from seesum.adders import ADDERS as ADDERS
+    from seesum.campaigns import reproduce as reproduce, study as study
     from seesum.checkpoint import Run as Run
     from seesum.mnist import load_mnist as load_mnist
     from seesum.preprocess import PictureError as PictureError
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
         list_systems as list_systems,
         predict as predict,
         report as report,
-        reproduce as reproduce,
         show as show,
-        study as study,
         train as train,
     )
 
@@ -43,9 +42,9 @@ _HOMES = {
     "load_mnist": "mnist",
     "predict": "verbs",
     "report": "verbs",
-    "reproduce": "verbs",
+    "reproduce": "campaigns",
     "show": "verbs",
-    "study": "verbs",
+    "study": "campaigns",
     "train": "verbs",
 }
 """Public name -> its module, imported when the name is first used: importing seesum costs nothing."""

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from seesum import __version__
+from seesum.console import make_table, print_json, print_metrics, print_table
 from seesum.recipe import InputError, JobError
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 app = typer.Typer(
     name="seesum",
@@ -36,7 +33,10 @@ BatchSize = Annotated[int | None, typer.Option(help="Images per step.")]
 Rate = Annotated[float | None, typer.Option(help="Learning rate, or its peak.")]
 Seed = Annotated[int | None, typer.Option(help="The one source of all randomness. Default: 0.")]
 Images = Annotated[str | None, typer.Option(metavar="N|N%", help="Train on fewer images, drawn evenly over the digits.")]
-Adder = Annotated[str | None, typer.Option(help="How the inputs are combined: concat, embedding, argmax, table, exact.")]
+Adder = Annotated[
+    str | None,
+    typer.Option(help="table, concat, embedding, argmax, exact, low-rank-table or diagonal-table."),
+]
 Operation = Annotated[str | None, typer.Option(help="add, subtract, multiply, max or add-modulo-10.")]
 Addends = Annotated[str | None, typer.Option(help="Training addends: fixed, fresh (every epoch) or every (all ten).")]
 Split = Annotated[str | None, typer.Option(help="full, or validate: keep a fifth of the training images for choosing.")]
@@ -88,9 +88,9 @@ def train(
         system, data=data, device=device, out=out, resume=resume, test=test, plot=plot, summary=summary, **changes
     )
     if as_json:
-        _print_json({"run": str(run.directory), **run.metrics})
+        print_json({"run": str(run.directory), **run.metrics})
         return
-    _print_metrics(run.metrics)
+    print_metrics(run.metrics)
     typer.echo(f"\nThe run is in {run.directory}" + (f"; open {run.directory / 'report.html'}" if plot else ""))
 
 
@@ -106,16 +106,16 @@ def evaluate(
 
     metrics = verbs.evaluate(run, data=data, test=test)
     if as_json:
-        _print_json(metrics)
+        print_json(metrics)
         return
-    _print_metrics(metrics)
+    print_metrics(metrics)
     for key in ("per_digit", "per_addend"):
         name = key.removeprefix("per_")
-        table = _make_table(name, "images", "digit right", "sum right")
+        table = make_table(name, "images", "digit right", "sum right")
         for row in metrics[key]:
             shares = (row["digit_accuracy"], row["sum_accuracy"])
             table.add_row(str(row[name]), f"{row['images']:,}", *("none" if s is None else f"{s:.2%}" for s in shares))
-        _print_table(table)
+        print_table(table)
 
 
 @app.command()
@@ -134,9 +134,9 @@ def predict(
     predictions = verbs.predict([*(pictures or [])], add=add, run=run, random=random, seed=seed, plot=plot)
     if as_json:
         rows = [{"picture": p.picture, "addend": p.addend, "true_digit": p.digit, **p.answer.to_dict()} for p in predictions]
-        _print_json({"predictions": rows})
+        print_json({"predictions": rows})
         return
-    table = _make_table("picture", "digit", "p(digit)", "add", "sum", "p(sum)", "")
+    table = make_table("picture", "digit", "p(digit)", "add", "sum", "p(sum)", "")
     for one in predictions:
         answer = one.answer
         remark = "unsure" if answer.unsure else ""
@@ -144,7 +144,7 @@ def predict(
             remark = f"wrong: it is {one.digit}"
         shares = (f"{answer.digit_probabilities.max():.1%}", f"{answer.sum_probabilities.max():.1%}")
         table.add_row(one.picture, str(answer.digit), shares[0], str(one.addend), str(answer.sum), shares[1], remark)
-    _print_table(table)
+    print_table(table)
     if plot:
         typer.echo(f"The picture is in {plot}")
 
@@ -160,7 +160,7 @@ def show(
     from seesum import verbs
 
     path = verbs.show(what, run=run, plot=plot)
-    _print_json({"picture": str(path)}) if as_json else typer.echo(f"The picture is in {path}")
+    print_json({"picture": str(path)}) if as_json else typer.echo(f"The picture is in {path}")
 
 
 @app.command()
@@ -169,7 +169,7 @@ def report(run: RunArgument = None, data: Data = None, as_json: Json = False) ->
     from seesum import verbs
 
     path = verbs.report(run, data=data)
-    _print_json({"report": str(path)}) if as_json else typer.echo(f"The report is in {path}")
+    print_json({"report": str(path)}) if as_json else typer.echo(f"The report is in {path}")
 
 
 @app.command()
@@ -196,21 +196,21 @@ def study(
     """Train one recipe with several seeds; give mean, standard deviation and interval. A stopped study goes on."""
     from dataclasses import asdict
 
-    from seesum import verbs
+    from seesum import campaigns
 
     changes = _gather(locals(), system, change)
-    finished = verbs.study(system, seeds=seeds, csv=csv, data=data, device=device, out=out, test=test, **changes)
+    finished = campaigns.study(system, seeds=seeds, csv=csv, data=data, device=device, out=out, test=test, **changes)
     spreads = finished.spreads
     if as_json:
         row = {"directory": str(finished.directory), "n": len(finished.runs)}
-        _print_json({**row, **{name: asdict(spread) for name, spread in spreads.items()}})
+        print_json({**row, **{name: asdict(spread) for name, spread in spreads.items()}})
         return
-    table = _make_table(f"{len(finished.runs)} seeds", "mean", "std", "95 % interval of the mean")
+    table = make_table(f"{len(finished.runs)} seeds", "mean", "std", "95 % interval of the mean")
     for name, one in spreads.items():
         style = "{:.3%}" if name.endswith("accuracy") else "{:.4f}"
         mean, std, low, high = (style.format(value) for value in (one.mean, one.std, one.low, one.high))
         table.add_row(name.replace("_", " "), mean, std, f"{low} to {high}")
-    _print_table(table)
+    print_table(table)
     typer.echo(f"The runs are in {finished.directory}" + (f"; the row is in {csv}" if csv else ""))
 
 
@@ -226,17 +226,17 @@ def reproduce(
     as_json: Json = False,
 ) -> None:
     """Train the published systems as published, and set what they reach beside what their authors report."""
-    from seesum import verbs
+    from seesum import campaigns
 
-    rows = verbs.reproduce(*(systems or []), seeds=seeds, data=data, out=out, device=device, epochs=epochs, images=images)
+    rows = campaigns.reproduce(*(systems or []), seeds=seeds, data=data, out=out, device=device, epochs=epochs, images=images)
     if as_json:
-        _print_json({"rows": rows})
+        print_json({"rows": rows})
         return
     columns = ("system", "output", "on", "epoch", "published", "reproduced_mean", "reproduced_std", "n", "gap")
-    table = _make_table(*(column.replace("_", " ") for column in columns))
+    table = make_table(*(column.replace("_", " ") for column in columns))
     for row in rows:
         table.add_row(*(str(row[column]) for column in columns))
-    _print_table(table)
+    print_table(table)
     typer.echo(f"The rows are in {out}/published.csv, the picture in {out}/published.png")
 
 
@@ -247,9 +247,9 @@ def systems(as_json: Json = False) -> None:
 
     rows = verbs.list_systems()
     if as_json:
-        _print_json({"systems": rows})
+        print_json({"systems": rows})
         return
-    table = _make_table("system", "parameters", "adder", "epochs", "digit %", "sum %", "runs", "what it is")
+    table = make_table("system", "parameters", "adder", "epochs", "digit %", "sum %", "runs", "what it is")
     for row in rows:
         cells = (
             f"{row['parameters']:,}",
@@ -261,7 +261,7 @@ def systems(as_json: Json = False) -> None:
             row["summary"],
         )
         table.add_row(row["system"], *map(str, cells))
-    _print_table(table)
+    print_table(table)
 
 
 def main() -> None:
@@ -291,45 +291,6 @@ def _gather(values: dict[str, Any], system: str | None, change: Sequence[str] | 
 
     flags = {name: values[name] for name in FLAGS if values.get(name) is not None}
     return flags | parse_changes(change or [], find_system(system or DEFAULT_SYSTEM).recipe)
-
-
-def _print_json(values: dict[str, Any]) -> None:
-    typer.echo(json.dumps(values, indent=2, allow_nan=False))
-
-
-def _print_metrics(metrics: dict[str, Any]) -> None:
-    from seesum.metrics import bound_share
-
-    table = _make_table(f"{metrics['system']}, {metrics['evaluated_on']} images", "accuracy", "95 % interval", "loss", "ECE")
-    for output in ("digit", "sum", "both"):
-        share = metrics[f"{output}_accuracy"]
-        low, high = bound_share(share, metrics["images"])
-        rest = (f"{metrics[f'{output}_loss']:.4f}", f"{metrics[f'{output}_ece']:.2%}") if output != "both" else ("", "")
-        table.add_row(output, f"{share:.2%}", f"{low:.2%} to {high:.2%}", *rest)
-    _print_table(table)
-    typer.echo(
-        f"{metrics['images']:,} images x 10 addends; {metrics['parameters']:,} parameters; trained in "
-        f"{metrics['train_seconds']:.1f} s ({metrics['epochs']} epoch{'s' * (metrics['epochs'] > 1)}, seed {metrics['seed']}); "
-        f"the sum agrees with its own digit on {metrics['consistency']:.2%}"
-    )
-
-
-def _make_table(*columns: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD)
-    for column in columns:
-        table.add_column(column)
-    return table
-
-
-def _print_table(table: Table) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False)
-    console.width = max(console.width, 100) if not console.is_terminal else console.width
-    console.print(table)
 
 
 def _complain(sentence: str, code: int) -> None:

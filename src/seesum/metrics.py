@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seesum.mnist import Digits
-from seesum.task import ADDENDS, Operation
+from seesum.task import ADDENDS, Operation, Pairs
 
 SMALLEST = 1e-30
 
@@ -66,6 +66,16 @@ def measure_forecast(forecast: Forecast, digits: Digits, operation: Operation) -
         "sum_ece": measure_ece(forecast.sum_p.max(2), sum_right),
         "images": len(digits),
         "pairs": len(digits) * ADDENDS,
+    }
+
+
+def measure_pairs(forecast: Forecast, digits: Digits, operation: Operation, pairs: Pairs) -> dict[str, float]:
+    """Accuracies of both outputs on the images and addends whose (digit, addend) is among ``pairs`` alone."""
+    answers = pick_winners(forecast, digits, operation)
+    among = pairs[answers.true_digit, np.arange(ADDENDS)[None, :]]
+    return {
+        "digit_accuracy": float((answers.digit == answers.true_digit)[among].mean()),
+        "sum_accuracy": float((answers.sum == answers.true_sum)[among].mean()),
     }
 
 

@@ -6,7 +6,7 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,7 @@ def draw_curves(run: Run) -> Figure:
     With few epochs the training curves are per step, smoothed over 20 steps, and the accuracy's axis shows all of them.
     """
     history, steps = run.read_rows("history.csv"), run.read_rows("steps.csv")
-    figure = _make_figure(11, 4)
+    figure = make_figure(11, 4)
     panels = figure.subplots(1, 2)
     epoch_length = len(steps) / len(history)
     for panel, kind in zip(panels, ("loss", "accuracy"), strict=True):
@@ -72,7 +72,7 @@ def draw_curves(run: Run) -> Figure:
 def draw_confusion(counts: Digits, title: str, lowest: int = 0) -> Figure:
     """A confusion matrix [classes, classes]: true class down, answer across; colours show the mistakes alone."""
     classes = len(counts)
-    figure = _make_figure(*(5.2, 4.8) if classes <= 10 else (8.2, 7.6))
+    figure = make_figure(*(5.2, 4.8) if classes <= 10 else (8.2, 7.6))
     panel = figure.subplots()
     mistakes = counts.astype(np.float64)
     np.fill_diagonal(mistakes, 0)
@@ -91,7 +91,7 @@ def draw_confusion(counts: Digits, title: str, lowest: int = 0) -> Figure:
 def draw_grid(images: Images, captions: Sequence[str], wrong: Sequence[bool] = (), columns: int = 5, title: str = "") -> Figure:
     """Images [N, 28, 28] with a caption each; those that are wrong are framed and captioned in red."""
     rows = max(1, math.ceil(len(images) / columns))
-    figure = _make_figure(1.75 * columns, 1.95 * rows + 0.3 * bool(title))
+    figure = make_figure(1.75 * columns, 1.95 * rows + 0.3 * bool(title))
     panels = figure.subplots(rows, columns, squeeze=False)
     for panel in panels.flat:
         panel.axis("off")
@@ -111,7 +111,7 @@ def draw_grid(images: Images, captions: Sequence[str], wrong: Sequence[bool] = (
 
 def draw_samples(parts: dict[str, Samples], operation: Operation, per_part: int = 10) -> Figure:
     """The first samples of each split, a band of images per split, with their questions and answers."""
-    figure = _make_figure(1.3 * per_part, 1.75 * len(parts))
+    figure = make_figure(1.3 * per_part, 1.75 * len(parts))
     bands = figure.subplots(len(parts), per_part, squeeze=False)
     for band, (name, samples) in zip(bands, parts.items(), strict=True):
         for index, panel in enumerate(band):
@@ -126,49 +126,18 @@ def draw_samples(parts: dict[str, Samples], operation: Operation, per_part: int 
     return figure
 
 
-def draw_published(rows: Sequence[dict[str, Any]]) -> Figure:
-    """Published (hollow) against reproduced (filled, with its standard deviation), a panel per system.
-
-    ``rows`` are those of ``published.csv``. Points by epoch are joined; ``best`` and ``last`` stand at the right edge.
-    """
-    systems = list(dict.fromkeys(row["system"] for row in rows))
-    figure = _make_figure(3.3 * len(systems), 3.6)
-    panels = figure.subplots(1, len(systems), squeeze=False)[0]
-    colours = {"digit": DIGIT_COLOUR, "sum": SUM_COLOUR, "both": "#2b8a3e"}
-    for panel, system in zip(panels, systems, strict=True):
-        mine = [row for row in rows if row["system"] == system and row["on"] == "test"]
-        places = list(dict.fromkeys(str(row["epoch"]) for row in mine))
-        for output, colour in colours.items():
-            some = [row for row in mine if row["output"] == output]
-            x = [places.index(str(row["epoch"])) for row in some]
-            published = [100 - float(row["published"]) for row in some]
-            errors = [100 - float(row["reproduced_mean"]) for row in some]
-            spread = [float(row["reproduced_std"]) for row in some]
-            panel.plot(x, published, "o", mfc="none", color=colour, markersize=9)
-            panel.errorbar(x, errors, spread, fmt="o", color=colour, markersize=4, capsize=3, label=output if some else None)
-        panel.set_yscale("log")
-        panel.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        panel.invert_yaxis()
-        panel.set(title=system, xticks=range(len(places)), xlabel="epoch")
-        panel.set_xticklabels(places, fontsize=8)
-        panel.grid(alpha=0.25)
-        panel.legend(frameon=False, fontsize=8)
-    panels[0].set_ylabel("wrong on the test images (%)")
-    figure.suptitle("published (rings) and reproduced (dots); higher is better")
-    return figure
-
-
 def draw_table(table: NDArray[np.float32], operation: Operation) -> Figure:
     """The learned table [10, 10, S]: what each pair of digit and addend gives, and how surely."""
-    figure = _make_figure(6.6, 5.6)
+    figure = make_figure(6.6, 5.6)
     panel = figure.subplots()
-    _fill_table(panel, table, operation)
+    fill_table(panel, table, operation)
     panel.set_title("learned table: the likeliest answer of each cell")
     figure.colorbar(panel.images[0], ax=panel, label="probability of that answer", shrink=0.8)
     return figure
 
 
-def _fill_table(panel: Axes, table: NDArray[np.float32], operation: Operation) -> None:
+def fill_table(panel: Axes, table: NDArray[np.float32], operation: Operation) -> None:
+    """Draw a table [10, 10, S] into a panel: the likeliest answer of each cell, shaded by its probability; wrong ones red."""
     best, winner = table.max(2), table.argmax(2)
     panel.imshow(best, cmap="YlGnBu", vmin=0, vmax=1)
     truth = operation.tabulate()
@@ -182,7 +151,8 @@ def _fill_table(panel: Axes, table: NDArray[np.float32], operation: Operation) -
     panel.set(xticks=range(ADDENDS), yticks=range(10), xlabel="addend", ylabel="digit")
 
 
-def _make_figure(width: float, height: float) -> Figure:
+def make_figure(width: float, height: float) -> Figure:
+    """An empty figure of so many inches, outside pyplot's global state."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")

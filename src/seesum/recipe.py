@@ -68,6 +68,8 @@ class Recipe:
     """What is done with digit and addend: a name in ``OPERATIONS``."""
     addends: str = "fixed"
     """How training addends come about: ``fixed`` (drawn once), ``fresh`` (drawn every epoch), ``every`` (all ten)."""
+    held_out: int = 0
+    """How many of the 100 (digit, addend) pairs are never shown in training, at most one a digit, drawn by ``seed``."""
     split: str = "full"
     """``full`` trains on all training images; ``validate`` keeps a fifth of them (12,000 of MNIST's) for choosing."""
     split_seed: int = 0
@@ -114,6 +116,7 @@ class Recipe:
         for field in ("epochs", "batch_size"):
             _require(getattr(self, field) >= 1, f"{field} is {getattr(self, field)}, but must be at least 1")
         _require(math.isfinite(self.lr) and self.lr > 0, f"lr is {self.lr}, but must be a number above 0, such as 0.01")
+        _require(0 <= self.held_out <= 10, f"held_out is {self.held_out}, but must be from 0 to 10")
         smoothing = self.label_smoothing
         _require(0 <= smoothing < 1, f"label_smoothing is {smoothing}, but must be at least 0 and below 1")
         _require(0 <= self.ema < 1, f"ema is {self.ema}, but must be at least 0 and below 1")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seesum import pictures
-from seesum.adders import Table
+from seesum.adders import TableAdder
 from seesum.checkpoint import Run, write_atomically
 from seesum.metrics import Forecast, bound_share, count_confusion, detail_forecast, pick_winners
 from seesum.mnist import Part
@@ -86,7 +86,7 @@ def draw_pictures(evidence: Evidence) -> dict[str, Figure]:
         ),
         "mistakes": draw_mistakes(evidence),
     }
-    if isinstance(evidence.network.adder, Table):
+    if isinstance(evidence.network.adder, TableAdder):
         table = evidence.network.adder.tabulate().detach().numpy()
         figures["table"] = pictures.draw_table(table, operation)
     return figures

@@ -70,13 +70,43 @@ def draw_addends(count: int, rng: Generator) -> Digits:
     return rng.integers(0, ADDENDS, count, dtype=np.int64)
 
 
-def _draw(part: Part, rng: Generator) -> tuple[Images, Digits, Digits]:
-    return part.images, part.digits, draw_addends(len(part.digits), rng)
+Pairs = NDArray[np.bool_]
+"""[10, 10]: one truth for each digit and addend."""
 
 
-def _cross(part: Part, _: Generator) -> tuple[Images, Digits, Digits]:
+def hold_out_pairs(operation: Operation, count: int, rng: Generator) -> Pairs:
+    """Which pairs are never shown: ``count`` of them, no two with one digit or one addend, every answer still seen.
+
+    Raises:
+        InputError: the operation has answers that too few pairs give, such as multiplication's 81.
+    """
+    held = np.zeros((10, ADDENDS), np.bool_)
+    answers = operation.tabulate()
+    for _ in range(1000 if count else 0):
+        held[:] = False
+        digits, addends = rng.permutation(10)[:count], rng.permutation(ADDENDS)[:count]
+        held[digits, addends] = True
+        if len(np.unique(answers[~held])) == operation.answers:
+            return held
+    if count:
+        raise InputError(f"no {count} pairs can be held out so that every answer is still seen; hold out fewer")
+    return held
+
+
+def _draw(part: Part, held_out: Pairs, rng: Generator) -> tuple[Images, Digits, Digits]:
+    if not held_out.any():
+        return part.images, part.digits, draw_addends(len(part.digits), rng)
+    shown = np.argsort(held_out, axis=1, kind="stable")  # the addends of each digit, those held out last
+    choices = ADDENDS - held_out.sum(1)
+    addends = shown[part.digits, rng.integers(0, choices[part.digits])]
+    return part.images, part.digits, addends.astype(np.int64)
+
+
+def _cross(part: Part, held_out: Pairs, _: Generator) -> tuple[Images, Digits, Digits]:
     count = len(part.digits)
-    return np.repeat(part.images, ADDENDS, 0), np.repeat(part.digits, ADDENDS), np.tile(np.arange(ADDENDS), count)
+    digits, addends = np.repeat(part.digits, ADDENDS), np.tile(np.arange(ADDENDS), count)
+    shown = ~held_out[digits, addends]
+    return np.repeat(part.images, ADDENDS, 0)[shown], digits[shown], addends[shown]
 
 
 @dataclass(frozen=True)
@@ -84,7 +114,7 @@ class Strategy:
     """One way in which samples get their addends."""
 
     meaning: str
-    draw: Callable[[Part, Generator], tuple[Images, Digits, Digits]]
+    draw: Callable[[Part, Pairs, Generator], tuple[Images, Digits, Digits]]
     anew: bool = False
     """Whether the addends are drawn again at the start of every epoch."""
 
@@ -96,15 +126,17 @@ STRATEGIES = {
 }
 
 
-def make_samples(part: Part, operation: Operation, addends: str, rng: Generator) -> Samples:
-    """Samples of images and digits, with addends after one of the ``STRATEGIES``.
+def make_samples(part: Part, operation: Operation, addends: str, rng: Generator, held_out: Pairs | None = None) -> Samples:
+    """Samples of images and digits, with addends after one of the ``STRATEGIES``, but without the pairs held out.
 
     ``every`` gives 10 N samples: image 0 with 0..9, then image 1 with 0..9, and so on.
 
     Raises:
         InputError: an unknown strategy.
     """
-    images, digits, drawn = pick(STRATEGIES, addends, "addend strategy").draw(part, rng)
+    nothing = np.zeros((10, ADDENDS), np.bool_)
+    strategy = pick(STRATEGIES, addends, "addend strategy")
+    images, digits, drawn = strategy.draw(part, nothing if held_out is None else held_out, rng)
     return Samples(images, drawn, digits, operation.classify(digits, drawn))
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,13 +16,13 @@ from seesum.checkpoint import Run, load_tensors, save_tensors, write_json, write
 from seesum.devices import choose_device, choose_precision
 from seesum.evaluation import forecast_every
 from seesum.losses import LOSSES, measure_loss
-from seesum.metrics import measure_forecast
+from seesum.metrics import measure_forecast, measure_pairs
 from seesum.mnist import Part
 from seesum.network import Network, count_parameters
 from seesum.progress import Progress
 from seesum.recipe import InputError, JobError, Recipe, pick
 from seesum.systems import build_network
-from seesum.task import OPERATIONS, STRATEGIES, Splits
+from seesum.task import OPERATIONS, STRATEGIES, Splits, hold_out_pairs
 
 OPTIMISERS: dict[str, Callable[[Iterable[Tensor], Recipe], torch.optim.Optimizer]] = {
     "adam": lambda weights, r: torch.optim.Adam(weights, r.lr, betas=r.betas, weight_decay=r.weight_decay, fused=True),
@@ -235,6 +236,7 @@ def check_recipe(recipe: Recipe) -> None:
         (LOSSES, recipe.loss, "loss"),
     ):
         pick(registry, name, what)
+    hold_out_pairs(pick(OPERATIONS, recipe.operation, "operation"), recipe.held_out, np.random.default_rng(recipe.seed))
     with torch.random.fork_rng(devices=[]):
         State(recipe, torch.device("cpu"))
 
@@ -264,9 +266,15 @@ def _measure_run(state: State, splits: Splits, test: bool) -> dict[str, Any]:
 
 
 def measure_part(network: Network, part: Part, recipe: Recipe, device: torch.device) -> dict[str, float | int]:
-    """Metrics of a network over all images of a part x 10 addends."""
+    """Metrics of a network over all images of a part x 10 addends; with pairs held out, also on exactly those."""
+    operation = OPERATIONS[recipe.operation]
     forecast = forecast_every(network, part.images, recipe, device)
-    return measure_forecast(forecast, part.digits, OPERATIONS[recipe.operation])
+    measured = measure_forecast(forecast, part.digits, operation)
+    if recipe.held_out:
+        pairs = hold_out_pairs(operation, recipe.held_out, np.random.default_rng(recipe.seed))
+        apart = measure_pairs(forecast, part.digits, operation, pairs)
+        measured |= {f"held_out_{name}": value for name, value in apart.items()}
+    return measured
 
 
 def _summarise_epoch(state: State, rows: list[dict[str, float]], parts: dict[str, Part]) -> dict[str, Any]:

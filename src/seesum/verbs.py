@@ -1,4 +1,4 @@
-"""What one can do, a function per verb. The command line parses, calls these, and prints what they give."""
+"""What one can do with one run, a function per verb. The command line parses, calls these, and prints what they give."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from seesum.adders import Table
+from seesum.adders import TableAdder
 from seesum.checkpoint import Run, check_file, create_run, find_run
 from seesum.metrics import detail_forecast, measure_forecast
 from seesum.mnist import load_mnist
 from seesum.network import count_parameters, format_layers
-from seesum.pictures import draw_grid, draw_published, draw_samples, draw_table, save_figure
+from seesum.pictures import draw_grid, draw_samples, draw_table, save_figure
 from seesum.preprocess import Picture, Pictures, list_pictures, prepare_picture
 from seesum.provenance import describe_origin
 from seesum.reader import Answer, Reader, check_addend
 from seesum.recipe import InputError, Recipe, pick
 from seesum.reports import Evidence, write_report
-from seesum.reproductions import compare_published, merge_rows
-from seesum.studies import Study, append_row, name_study
 from seesum.systems import DEFAULT_SYSTEM, SYSTEMS, build_network, find_system
 from seesum.task import OPERATIONS, draw_addends, sample_splits, split_images
 from seesum.training import check_recipe, settle_precision, train_run
@@ -68,7 +66,7 @@ def train(
         _refuse_changes(run, system, changes)
     else:
         recipe = settle_precision(find_system(system or DEFAULT_SYSTEM).recipe.replaced(changes), device)
-        run = _start_run(recipe, data, device, out)
+        run = start_run(recipe, data, device, out)
     if summary:
         print(format_layers(build_network(run.recipe)), file=sys.stderr)  # noqa: T201
     if not run.finished:
@@ -101,99 +99,6 @@ def evaluate(run: PathLike | Run | None = None, *, data: PathLike | None = None,
     forecast = reader.forecast(part.images)
     measured = {"evaluated_on": name, **measure_forecast(forecast, part.digits, operation)}
     return {**found.metrics, **measured, **detail_forecast(forecast, part.digits, operation)}
-
-
-def study(
-    system: str | None = None,
-    *,
-    seeds: int = 5,
-    csv: PathLike | None = None,
-    data: PathLike | None = None,
-    device: str = "auto",
-    out: PathLike | None = None,
-    test: bool = False,
-    watch: bool = False,
-    quiet: bool = False,
-    **changes: Any,
-) -> Study:
-    """Train the same recipe with the seeds 0..n-1; finished runs are kept, so a stopped study goes on where it was.
-
-    Args:
-        system: a name in ``SYSTEMS``; None for the default.
-        seeds: n, at least 1.
-        csv: file to which a row is appended, or that is started.
-        data: as in ``train``.
-        device: as in ``train``.
-        out: directory of the study, a run in it per seed; None for one under ``runs`` that its recipe names.
-        test: as in ``train``.
-        watch: record the test images after every epoch, for display; never choose by it.
-        quiet: show no progress.
-        **changes: as in ``train``, but for the seed.
-
-    Raises:
-        InputError: as ``train``; a seed among the changes; runs in ``out`` that another recipe made.
-    """
-    if seeds < 1 or changes.get("seed") is not None:
-        raise InputError("a study takes the seeds 0, 1, 2 and so on; give how many with --seeds, at least 1")
-    recipe = settle_precision(find_system(system or DEFAULT_SYSTEM).recipe.replaced(changes), device)
-    directory = Path(out) if out is not None else name_study(recipe)
-    runs = []
-    for seed in range(seeds):
-        seeded, run = recipe.replaced({"seed": seed}), Run(directory / f"s{seed}")
-        if not (run.directory / "run.json").is_file():
-            run = _start_run(seeded, data, device, run.directory)
-        elif run.recipe != seeded:
-            raise InputError(f"{run.directory} was made by another recipe; give --out a new directory")
-        if not run.finished:
-            train_run(run, run.load_splits(data), device, test, watch, quiet)
-        runs.append(run)
-    finished = Study(directory, tuple(runs))
-    if csv is not None:
-        append_row(Path(csv), finished.to_row())
-    return finished
-
-
-def reproduce(
-    *systems: str,
-    seeds: int | None = None,
-    data: PathLike | None = None,
-    out: PathLike = "results",
-    device: str = "auto",
-    quiet: bool = False,
-    **changes: Any,
-) -> list[dict[str, Any]]:
-    """Train published systems as published; set what they reach beside what their authors report.
-
-    Finished runs are kept under ``runs``, so a stopped reproduction goes on where it was.
-
-    Args:
-        *systems: names of published systems; none for all five.
-        seeds: n; None for each system's own: 3 for the small ones, 1 for the large ones.
-        data: as in ``train``.
-        out: folder for ``published.csv`` (rows of other systems in it are kept) and ``published.png``.
-        device: as in ``train``.
-        quiet: show no progress.
-        **changes: fields of the recipes to change, such as ``epochs``: then it is no reproduction, but a trial.
-
-    Raises:
-        InputError: a system that is unknown or not published; values as in ``train``.
-    """
-    named = [find_system(name) for name in systems] or [one for one in SYSTEMS.values() if one.published]
-    folder = Path(out)
-    rows: list[dict[str, Any]] = []
-    for system in named:
-        if system.published is None:
-            raise InputError(f"{system.recipe.system} is not a published system, so there is nothing to set beside it")
-    for system in named:
-        count = seeds if seeds is not None else system.published.runs if system.published else 1
-        name = system.recipe.system
-        finished = study(name, seeds=count, data=data, device=device, watch=True, test=True, quiet=quiet, **changes)
-        rows = compare_published(system, finished)
-        folder.mkdir(parents=True, exist_ok=True)
-        kept = merge_rows(folder / "published.csv", rows)
-    save_figure(draw_published(kept), folder / "published.png")
-    names = {system.recipe.system for system in named}
-    return [row for row in kept if row["system"] in names]
 
 
 class Prediction(NamedTuple):
@@ -310,7 +215,7 @@ def list_systems() -> list[dict[str, Any]]:
     ]
 
 
-def _start_run(recipe: Recipe, data: PathLike | None, device: str, out: PathLike | None) -> Run:
+def start_run(recipe: Recipe, data: PathLike | None, device: str, out: PathLike | None) -> Run:
     """A new run directory, made after all that can be wrong has been checked."""
     check_recipe(recipe)
     mnist = load_mnist(data)
@@ -356,6 +261,6 @@ def _draw_samples(run: PathLike | Run | None) -> Figure:
 def _draw_table(run: PathLike | Run | None) -> Figure:
     found = find_run(run)
     adder = found.load_network().adder
-    if not isinstance(adder, Table):
+    if not isinstance(adder, TableAdder):
         raise InputError(f"{found.directory} has the adder {found.recipe.adder}, which holds no table; train with table")
     return draw_table(adder.tabulate().detach().numpy(), OPERATIONS[found.recipe.operation])
