@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from seesum.adders import ADDERS as ADDERS
-    from seesum.campaigns import reproduce as reproduce, study as study
+    from seesum.campaigns import compare as compare, reproduce as reproduce, study as study
     from seesum.checkpoint import Run as Run
     from seesum.mnist import load_mnist as load_mnist
     from seesum.preprocess import PictureError as PictureError
@@ -37,6 +37,7 @@ _HOMES = {
     "Run": "checkpoint",
     "SYSTEMS": "systems",
     "Study": "studies",
+    "compare": "campaigns",
     "evaluate": "verbs",
     "list_systems": "verbs",
     "load_mnist": "mnist",

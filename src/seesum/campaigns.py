@@ -1,12 +1,14 @@
-"""The verbs that make many runs: study, reproduce. Finished runs are kept, so each goes on where it was stopped."""
+"""The verbs that make many runs: study, reproduce, compare. Finished runs are kept, so each goes on where it was stopped."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from seesum.charts import draw_published
-from seesum.checkpoint import Run
+from seesum.adders import TableAdder
+from seesum.charts import draw_comparison, draw_published, draw_tables
+from seesum.checkpoint import Run, write_rows
+from seesum.comparisons import COMMON, ENCODER, compare_study, find_adders, list_conditions, trace_learning
 from seesum.pictures import save_figure
 from seesum.recipe import InputError
 from seesum.reproductions import compare_published, merge_rows
@@ -25,7 +27,7 @@ def study(
     device: str = "auto",
     out: PathLike | None = None,
     test: bool = False,
-    watch: bool = False,
+    watch: tuple[str, ...] = ("validation",),
     quiet: bool = False,
     **changes: Any,
 ) -> Study:
@@ -39,7 +41,7 @@ def study(
         device: as in ``train``.
         out: directory of the study, a run in it per seed; None for one under ``runs`` that its recipe names.
         test: as in ``train``.
-        watch: record the test images after every epoch, for display; never choose by it.
+        watch: what is measured after every epoch, of ``validation`` and ``test``; never choose by the latter.
         quiet: show no progress.
         **changes: as in ``train``, but for the seed.
 
@@ -100,10 +102,59 @@ def reproduce(
     for system in named:
         count = seeds if seeds is not None else system.published.runs if system.published else 1
         name = system.recipe.system
-        finished = study(name, seeds=count, data=data, device=device, watch=True, test=True, quiet=quiet, **changes)
+        finished = study(
+            name, seeds=count, data=data, device=device, watch=("validation", "test"), test=True, quiet=quiet, **changes
+        )
         rows = compare_published(system, finished)
         folder.mkdir(parents=True, exist_ok=True)
         kept = merge_rows(folder / "published.csv", rows)
     save_figure(draw_published(kept), folder / "published.png")
     names = {system.recipe.system for system in named}
     return [row for row in kept if row["system"] in names]
+
+
+def compare(
+    *adders: str,
+    seeds: int = 5,
+    data: PathLike | None = None,
+    out: PathLike = "results",
+    device: str = "auto",
+    quiet: bool = False,
+    **changes: Any,
+) -> list[dict[str, Any]]:
+    """Train the same encoder with every adder: all images, few images, pairs held out, and other operations.
+
+    Measured on the validation images. Finished runs are kept under ``runs``, so a stopped comparison goes on.
+
+    Args:
+        *adders: names in ``ADDERS``; none for all.
+        seeds: n, at least 1.
+        data: as in ``train``.
+        out: folder for ``adders.csv``, ``adders.png`` and, with ``table`` among the adders, ``operations.png``.
+        device: as in ``train``.
+        quiet: show no progress.
+        **changes: fields of the recipe to change in every condition, such as ``images``: then it is a trial.
+
+    Raises:
+        InputError: an unknown adder; values as in ``train``.
+    """
+    folder = Path(out)
+    rows: list[dict[str, Any]] = []
+    traces: dict[str, list[Any]] = {}
+    tables: dict[str, Any] = {}
+    for adder in find_adders(adders):
+        for condition, setting in list_conditions(adder).items():
+            wanted = {**COMMON, **setting, **{name: value for name, value in changes.items() if value is not None}}
+            finished = study(ENCODER, seeds=seeds, adder=adder, data=data, device=device, watch=(), quiet=quiet, **wanted)
+            rows.append(compare_study(adder, condition, finished))
+            if not setting:
+                traces[adder] = trace_learning(finished)
+            learned = finished.runs[0].load_network().adder
+            if adder == "table" and isinstance(learned, TableAdder) and setting.keys() <= {"operation"}:
+                tables[setting.get("operation", "add")] = learned.tabulate().detach().numpy()
+    folder.mkdir(parents=True, exist_ok=True)
+    write_rows(folder / "adders.csv", rows)
+    save_figure(draw_comparison(rows, traces), folder / "adders.png")
+    if tables:
+        save_figure(draw_tables(tables), folder / "operations.png")
+    return rows

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from seesum.pictures import DIGIT_COLOUR, SUM_COLOUR, make_figure
+import numpy as np
+from numpy.typing import NDArray
+
+from seesum.pictures import DIGIT_COLOUR, SUM_COLOUR, fill_table, make_figure
+from seesum.task import OPERATIONS
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -40,4 +45,81 @@ def draw_published(rows: Sequence[dict[str, Any]]) -> Figure:
         panel.legend(frameon=False, fontsize=8)
     panels[0].set_ylabel("wrong on the test images (%)")
     figure.suptitle("published (rings) and reproduced (dots); higher is better")
+    return figure
+
+
+def draw_comparison(rows: Sequence[dict[str, Any]], traces: dict[str, list[NDArray[np.float64]]]) -> Figure:
+    """What each adder reaches, as small multiples.
+
+    Args:
+        rows: of ``adders.csv``.
+        traces: for each adder, the accuracy of the sum by step of each of its runs with all images.
+    """
+    adders = list(traces)
+    cells = {(row["adder"], row["condition"]): row for row in rows}
+    colours = {adder: f"C{index}" for index, adder in enumerate(adders)}
+    figure = make_figure(14, 8)
+    (accuracy, learning, images), (held_out, calibration, cost) = figure.subplots(2, 3)
+
+    def value(adder: str, condition: str, name: str) -> float:
+        return float(cells[adder, condition][name])
+
+    def bars(panel: Axes, values: dict[str, float], style: str, title: str, label: str) -> None:
+        panel.barh(adders, [values[adder] for adder in adders], color=[colours[adder] for adder in adders])
+        for index, adder in enumerate(adders):
+            panel.text(values[adder], index, f" {style.format(values[adder])}", va="center", fontsize=8)
+        panel.invert_yaxis()
+        panel.margins(x=0.2)
+        panel.set(title=title, xlabel=label)
+
+    for index, adder in enumerate(adders):
+        for name, marker, size in (("digit_accuracy", "o", 9), ("sum_accuracy", "o", 5)):
+            mean, std = (100 * value(adder, "all images", f"{name}_{kind}") for kind in ("mean", "std"))
+            face = "none" if name == "digit_accuracy" else colours[adder]
+            panel_style = {"fmt": marker, "markersize": size, "mfc": face, "color": colours[adder], "capsize": 3}
+            accuracy.errorbar(mean, index, xerr=std, **panel_style)
+    accuracy.set_yticks(range(len(adders)), adders)
+    accuracy.invert_yaxis()
+    accuracy.set(title="all images: digit (ring) and sum (dot)", xlabel="accuracy (%), mean and std over seeds")
+
+    for adder, runs in traces.items():
+        mean_trace = 100 * np.mean([run[: min(map(len, runs))] for run in runs], 0)
+        learning.plot(np.arange(1, len(mean_trace) + 1), mean_trace, color=colours[adder], label=adder)
+    learning.set(title="how soon the sum is learned", xlabel="step (128 images each)", ylabel="sum right (%)", ylim=(0, 101))
+    learning.legend(frameon=False, fontsize=8)
+
+    shares = {"1 % of the images": 1, "10 % of the images": 10, "all images": 100}
+    for adder in adders:
+        wrong = [100 - 100 * value(adder, condition, "sum_accuracy_mean") for condition in shares]
+        images.plot(list(shares.values()), wrong, "-o", color=colours[adder], markersize=4)
+    images.set(title="fewer images, as many steps", xlabel="share of the images (%)", ylabel="sum wrong (%)")
+    images.set(xscale="log", yscale="log")
+    images.set_xticks(list(shares.values()), [str(share) for share in shares.values()])
+    images.yaxis.set_major_formatter(lambda number, _: f"{number:g}")
+
+    unseen = {adder: 100 * value(adder, "10 pairs held out", "held_out_sum_accuracy_mean") for adder in adders}
+    bars(held_out, unseen, "{:.1f}", "pairs never seen in training", "sum right (%) on exactly those pairs")
+    ece = {adder: 100 * value(adder, "all images", "sum_ece_mean") for adder in adders}
+    bars(calibration, ece, "{:.2f}", "calibration of the sum", "expected calibration error (points); less is better")
+
+    for adder in adders:
+        parameters = value(adder, "all images", "adder_parameters")
+        microseconds = value(adder, "all images", "adder_microseconds")
+        cost.plot(parameters, microseconds, "o", color=colours[adder], markersize=7)
+        cost.annotate(f"  {adder}", (parameters, microseconds), fontsize=8, va="center")
+    cost.set_xscale("symlog", linthresh=100)
+    cost.set(title="what an adder costs", xlabel="parameters", ylabel="microseconds a batch of 128, both ways", ylim=(0, None))
+    cost.margins(x=0.3)
+    for panel in figure.axes:
+        panel.grid(alpha=0.2)
+    return figure
+
+
+def draw_tables(tables: dict[str, NDArray[np.float32]]) -> Figure:
+    """Learned tables [10, 10, S] of several operations side by side; wrong cells are red."""
+    figure = make_figure(4.2 * len(tables), 4.4)
+    for panel, (name, table) in zip(figure.subplots(1, len(tables), squeeze=False)[0], tables.items(), strict=True):
+        fill_table(panel, table, OPERATIONS[name])
+        panel.set_title(name)
+    figure.suptitle("the table adder, taught five operations by samples alone: the likeliest answer of each cell")
     return figure

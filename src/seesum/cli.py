@@ -241,6 +241,32 @@ def reproduce(
 
 
 @app.command()
+def compare(
+    adders: Annotated[list[str] | None, typer.Argument(metavar="ADDER...", help="Default: all.")] = None,
+    seeds: Annotated[int, typer.Option(metavar="N", help="Train with the seeds 0 to N-1.")] = 5,
+    epochs: Epochs = None,
+    images: Images = None,
+    device: Device = "auto",
+    data: Data = None,
+    out: Annotated[str, typer.Option(metavar="DIR", help="Folder for adders.csv and the pictures.")] = "results",
+    as_json: Json = False,
+) -> None:
+    """Train one encoder with every adder, and show what each way of combining the inputs is worth."""
+    from seesum import campaigns
+
+    rows = campaigns.compare(*(adders or []), seeds=seeds, data=data, out=out, device=device, epochs=epochs, images=images)
+    if as_json:
+        print_json({"rows": rows})
+        return
+    columns = ("adder", "condition", "digit_accuracy", "sum_accuracy", "both_accuracy", "consistency", "held_out_sum_accuracy")
+    table = make_table(*(column.replace("_", " ") for column in columns))
+    for row in rows:
+        table.add_row(row["adder"], row["condition"], *(row[f"{column}_mean"] for column in columns[2:]))
+    print_table(table)
+    typer.echo(f"The rows are in {out}/adders.csv, the pictures beside it")
+
+
+@app.command()
 def systems(as_json: Json = False) -> None:
     """List the systems with their parameters, adder and results."""
     from seesum import verbs

@@ -41,7 +41,7 @@ def make_table(*columns: str) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD)
     for column in columns:
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     return table
 
 

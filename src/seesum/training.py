@@ -161,7 +161,14 @@ def train_epoch(state: State, batches: Batches, progress: Progress) -> list[dict
     ]
 
 
-def train_run(run: Run, splits: Splits, device_name: str, test: bool = False, watch: bool = False, quiet: bool = False) -> Run:
+def train_run(
+    run: Run,
+    splits: Splits,
+    device_name: str,
+    test: bool = False,
+    watch: tuple[str, ...] = ("validation",),
+    quiet: bool = False,
+) -> Run:
     """Train what ``run.json`` says, from its checkpoint if there is one, to weights and metrics in the run directory.
 
     The clock (``train_seconds``) starts with uint8 images in memory and stops after the last step; evaluation and
@@ -172,7 +179,8 @@ def train_run(run: Run, splits: Splits, device_name: str, test: bool = False, wa
         splits: the images that the recipe trains on, chooses on and is tested on.
         device_name: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         test: under ``validate``, also measure on the test images at the end.
-        watch: measure on the test images after every epoch, as published systems did; for display, never for choosing.
+        watch: what is measured after every epoch, of ``validation`` (where the run has it) and ``test`` (as published
+            systems did; for display, never for choosing).
         quiet: show no progress.
 
     Raises:
@@ -180,8 +188,8 @@ def train_run(run: Run, splits: Splits, device_name: str, test: bool = False, wa
         JobError: the loss stopped being a number.
     """
     recipe, device = run.recipe, choose_device(device_name)
-    parts = {"validation": splits.validation, "test": splits.test if watch else None}
-    measured = {name: part for name, part in parts.items() if part is not None}
+    parts = {"validation": splits.validation, "test": splits.test}
+    measured = {name: part for name, part in parts.items() if name in watch and part is not None}
     history: list[dict[str, Any]] = []
     steps: list[dict[str, Any]] = []
     with torch.random.fork_rng(devices=[device.index or 0] if device.type == "cuda" else []):
