@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import statistics
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import seesum
 from seesum import campaigns, training
 from seesum.checkpoint import Run, read_table
+from seesum.comparisons import count_steps_to
 from seesum.recipe import InputError
 from seesum.studies import append_row, measure_spread
 
@@ -60,6 +63,20 @@ def test_a_study_does_not_mix_recipes(tmp_path: Path) -> None:
     seesum.study("fast", seeds=1, out=tmp_path, **QUICK)
     with pytest.raises(InputError, match="another recipe"):
         seesum.study("fast", seeds=1, out=tmp_path, lr=0.02, **QUICK)
+
+
+def test_a_study_does_not_mix_data_or_what_was_measured(elsewhere: Path, small_data: Path) -> None:
+    common: dict[str, Any] = {"seeds": 1, "split": "validate", "quiet": True}
+    validated = seesum.study("fast", data=small_data, **common)
+    tested = seesum.study("fast", data=small_data, test=True, **common)
+    shutil.copytree(small_data, elsewhere / "copy")
+    elsewhere_too = seesum.study("fast", data=elsewhere / "copy", **common)
+    assert len({validated.directory, tested.directory, elsewhere_too.directory}) == 3
+    assert [study.runs[0].metrics["evaluated_on"] for study in (validated, tested)] == ["validation", "test"]
+    with pytest.raises(InputError, match="other data"):
+        seesum.study("fast", data=elsewhere / "copy", out=validated.directory, **common)
+    with pytest.raises(InputError, match="measured on validation"):
+        seesum.study("fast", data=small_data, test=True, out=validated.directory, **common)
 
 
 @pytest.mark.parametrize("bad", [{"seeds": 0}, {"seed": 3}])
@@ -113,3 +130,25 @@ def test_results_in_the_systems_are_the_newest_rows() -> None:
         assert system.result.digit == pytest.approx(100 * float(newest["digit_accuracy_mean"]), abs=0.006), name
         assert system.result.sum == pytest.approx(100 * float(newest["sum_accuracy_mean"]), abs=0.006), name
         assert system.result.runs == int(newest["n"]), name
+
+
+def test_compare_has_a_row_for_every_adder_and_condition(elsewhere: Path, small_data: Path) -> None:
+    rows = seesum.compare("table", "exact", data=small_data, seeds=2, images="200", epochs=1, quiet=True)
+    conditions = ["all images", "10 % of the images", "1 % of the images", "10 pairs held out"]
+    others = ["subtract", "multiply", "max", "add-modulo-10"]
+    assert [row["condition"] for row in rows if row["adder"] == "exact"] == conditions
+    assert [row["condition"] for row in rows if row["adder"] == "table"] == conditions + others
+    assert [row["adder_parameters"] for row in rows if row["condition"] == "all images"] == [1900, 0]
+    assert all(row["evaluated_on"] == "validation" and row["n"] == 2 for row in rows)
+    assert [row["condition"] for row in rows if row["held_out_sum_accuracy_mean"]] == ["10 pairs held out"] * 2
+    for name in ("adders.png", "operations.png"):
+        assert (elsewhere / "results" / name).stat().st_size > 10_000
+    runs = list(Path("runs").glob("*/s0/metrics.json"))
+    assert len(runs) == 8  # in this trial the three amounts of images are one recipe: 2 for each adder, and 4 operations
+    with pytest.raises(InputError, match="known are concat"):
+        seesum.compare("abacus")
+
+
+def test_steps_to_an_accuracy() -> None:
+    assert count_steps_to(np.array([0.1, 0.5, 0.9, 0.8, 0.95]), 0.9) == 3
+    assert count_steps_to(np.array([0.1, 0.5]), 0.9) is None

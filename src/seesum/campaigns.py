@@ -12,7 +12,7 @@ from seesum.comparisons import COMMON, ENCODER, compare_study, find_adders, list
 from seesum.pictures import save_figure
 from seesum.recipe import InputError
 from seesum.reproductions import compare_published, merge_rows
-from seesum.studies import Study, append_row, name_study
+from seesum.studies import Study, append_row, check_membership, name_study
 from seesum.systems import DEFAULT_SYSTEM, SYSTEMS, find_system
 from seesum.training import settle_precision, train_run
 from seesum.verbs import PathLike, start_run
@@ -51,14 +51,14 @@ def study(
     if seeds < 1 or changes.get("seed") is not None:
         raise InputError("a study takes the seeds 0, 1, 2 and so on; give how many with --seeds, at least 1")
     recipe = settle_precision(find_system(system or DEFAULT_SYSTEM).recipe.replaced(changes), device)
-    directory = Path(out) if out is not None else name_study(recipe)
+    source = None if data is None else str(Path(data).resolve())
+    directory = Path(out) if out is not None else name_study(recipe, source, test)
     runs = []
     for seed in range(seeds):
         seeded, run = recipe.replaced({"seed": seed}), Run(directory / f"s{seed}")
         if not (run.directory / "run.json").is_file():
             run = start_run(seeded, data, device, run.directory)
-        elif run.recipe != seeded:
-            raise InputError(f"{run.directory} was made by another recipe; give --out a new directory")
+        check_membership(run, seeded, source, test)
         if not run.finished:
             train_run(run, run.load_splits(data), device, test, watch, quiet)
         runs.append(run)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seesum.pictures import DIGIT_COLOUR, SUM_COLOUR, fill_table, make_figure
+from seesum.pictures import COLOURS, fill_table, make_figure
 from seesum.task import OPERATIONS
 
 if TYPE_CHECKING:
@@ -24,11 +24,10 @@ def draw_published(rows: Sequence[dict[str, Any]]) -> Figure:
     systems = list(dict.fromkeys(row["system"] for row in rows))
     figure = make_figure(3.3 * len(systems), 3.6)
     panels = figure.subplots(1, len(systems), squeeze=False)[0]
-    colours = {"digit": DIGIT_COLOUR, "sum": SUM_COLOUR, "both": "#2b8a3e"}
     for panel, system in zip(panels, systems, strict=True):
         mine = [row for row in rows if row["system"] == system and row["on"] == "test"]
         places = list(dict.fromkeys(str(row["epoch"]) for row in mine))
-        for output, colour in colours.items():
+        for output, colour in COLOURS.items():
             some = [row for row in mine if row["output"] == output]
             x = [places.index(str(row["epoch"])) for row in some]
             published = [100 - float(row["published"]) for row in some]

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-DIGIT_COLOUR, SUM_COLOUR, WRONG_COLOUR = "#1f6feb", "#d9480f", "#c92a2a"
+COLOURS = {"digit": "#1f6feb", "sum": "#d9480f", "both": "#2b8a3e"}
+WRONG_COLOUR = "#c92a2a"
 FEW_EPOCHS = 3
 """Up to this many epochs, training curves have a point per step instead of one per epoch."""
 
@@ -38,34 +39,40 @@ def encode_figure(figure: Figure) -> bytes:
 
 
 def draw_curves(run: Run) -> Figure:
-    """Loss and accuracy of both outputs, for train and, where the run has it, validation.
+    """Loss and accuracy of both outputs over training, and the share with both right, for every part measured.
 
-    With few epochs the training curves are per step, smoothed over 20 steps, and the accuracy's axis shows all of them.
+    Training is a line, validation dashed, test (measured per epoch by reproductions alone) dotted. With few epochs the
+    training curves are per step, smoothed over 20 steps.
     """
     history, steps = run.read_rows("history.csv"), run.read_rows("steps.csv")
-    figure = make_figure(11, 4)
-    panels = figure.subplots(1, 2)
-    epoch_length = len(steps) / len(history)
-    for panel, kind in zip(panels, ("loss", "accuracy"), strict=True):
-        for output, colour in (("digit", DIGIT_COLOUR), ("sum", SUM_COLOUR)):
-            name = f"{output}_{kind}"
-            factor = 100 if kind == "accuracy" else 1
-            if len(history) <= FEW_EPOCHS:
-                x = np.array([row["step"] / epoch_length for row in steps])
+    few = len(history) <= FEW_EPOCHS
+    figure = make_figure(14, 4)
+    panels = figure.subplots(1, 3)
+    curves = [
+        (panels[0], ("digit_loss", "sum_loss"), "negative log-likelihood (nats)", 1),
+        (panels[1], ("digit_accuracy", "sum_accuracy"), "accuracy (%)", 100),
+        (panels[2], ("both_accuracy",), "digit and sum both right (%)", 100),
+    ]
+    for panel, names, label, factor in curves:
+        for name in names:
+            output = name.partition("_")[0]
+            if few:
+                x = np.array([row["step"] for row in steps]) * len(history) / len(steps)
                 y = _smooth(np.array([row[name] for row in steps]), 20)
             else:
                 x, y = np.array([row["epoch"] for row in history]), np.array([row[name] for row in history])
-            panel.plot(x, factor * y, color=colour, label=f"{output}, train", linewidth=1.6)
-            if f"validation_{name}" in history[0]:
-                epochs = [row["epoch"] for row in history]
-                values = [factor * row[f"validation_{name}"] for row in history]
-                panel.plot(epochs, values, "--o", color=colour, label=f"{output}, validation", markersize=4)
-        panel.set_xlabel("epoch")
-        panel.set_ylabel("negative log-likelihood (nats)" if kind == "loss" else "accuracy (%)")
+            panel.plot(x, factor * y, color=COLOURS[output], label=f"{output}, train", linewidth=1.6)
+            for part, style in (("validation", "--o"), ("test", ":s")):
+                if f"{part}_{name}" in history[0]:
+                    epochs = [row["epoch"] for row in history]
+                    values = [factor * row[f"{part}_{name}"] for row in history]
+                    panel.plot(epochs, values, style, color=COLOURS[output], label=f"{output}, {part}", markersize=3)
+        panel.set(xlabel="epoch", ylabel=label)
         panel.grid(alpha=0.25)
-        panel.legend(frameon=False)
+        panel.legend(frameon=False, fontsize=9)
     panels[0].set_yscale("log")
-    panels[1].set_ylim(top=100.4)
+    for panel in panels[1:]:
+        panel.set_ylim(top=100.4)
     return figure
 
 
@@ -107,6 +114,12 @@ def draw_grid(images: Images, captions: Sequence[str], wrong: Sequence[bool] = (
     if title:
         figure.suptitle(title, fontsize=12)
     return figure
+
+
+def caption_answer(operation: Operation, addend: int, said: tuple[int, int], truth: tuple[int, int] | None) -> str:
+    """``5 + 7 = 12`` for an answer (digit, sum), with the truth below it where that is known and differs."""
+    lines = [f"{digit} {operation.symbol} {addend} = {value}" for digit, value in (said, *([truth] if truth else []))]
+    return lines[0] if truth in (None, said) else f"{lines[0]}\nis {lines[1]}"
 
 
 def draw_samples(parts: dict[str, Samples], operation: Operation, per_part: int = 10) -> Figure:

@@ -20,7 +20,7 @@ from seesum.mnist import Part
 from seesum.network import Network, describe_layers
 from seesum.studies import describe_settings
 from seesum.systems import find_system
-from seesum.task import ADDENDS, OPERATIONS, STRATEGIES, Splits, sample_splits
+from seesum.task import ADDENDS, OPERATIONS, STRATEGIES, Splits, draw_addends, sample_splits
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -84,12 +84,28 @@ def draw_pictures(evidence: Evidence) -> dict[str, Figure]:
         "confusion-sum": pictures.draw_confusion(
             count_confusion(answers.sum, answers.true_sum, operation.answers), "sum: images x addends", operation.lowest
         ),
+        "predictions": draw_predictions(evidence),
         "mistakes": draw_mistakes(evidence),
     }
     if isinstance(evidence.network.adder, TableAdder):
         table = evidence.network.adder.tabulate().detach().numpy()
         figures["table"] = pictures.draw_table(table, operation)
     return figures
+
+
+def draw_predictions(evidence: Evidence, count: int = 15) -> Figure:
+    """Answers to random images with random addends, beside the targets where they differ."""
+    operation, rng = OPERATIONS[evidence.run.recipe.operation], np.random.default_rng(evidence.run.recipe.seed)
+    answers = pick_winners(evidence.forecast, evidence.part.digits, operation)
+    rows = rng.choice(len(evidence.part.digits), min(count, len(evidence.part.digits)), replace=False)
+    addends = draw_addends(len(rows), rng)
+    captions, wrong = [], []
+    for i, a in zip(rows, addends, strict=True):
+        said = (int(answers.digit[i, a]), int(answers.sum[i, a]) + operation.lowest)
+        truth = (int(answers.true_digit[i, 0]), int(answers.true_sum[i, a]) + operation.lowest)
+        wrong.append(said != truth)
+        captions.append(caption_answer(operation, int(a), said, truth))
+    return pictures.draw_grid(evidence.part.images[rows], captions, wrong)
 
 
 def draw_mistakes(evidence: Evidence, most: int = 20) -> Figure:
@@ -124,7 +140,7 @@ def _compose(evidence: Evidence, images: dict[str, bytes]) -> str:
         ("The task", _task(evidence, images)),
         ("The network", _network(evidence)),
         ("Training", _training(evidence, images)),
-        ("Mistakes", _mistakes(images)),
+        ("Answers and mistakes", _mistakes(images)),
         ("The learned table", _table(images)),
         ("Where this comes from", _provenance(run)),
     ]
@@ -220,7 +236,9 @@ def _mistakes(images: dict[str, bytes]) -> str:
         _image(images, f"confusion-{output}", f"confusion matrix of the {output}") for output in ("digit", "sum")
     )
     return (
-        f"<p>Each image with the truth, what the network said (digit, then sum) and how sure it was of either.</p>"
+        f"<p>Answers to images drawn at random; where one is wrong, the target is below it in red.</p>"
+        f"{_image(images, 'predictions', 'answers to random images')}"
+        f"<p>The surest mistakes: each image with the truth, what the network said (digit, then sum) and how sure it was of either.</p>"
         f"{_image(images, 'mistakes', 'the surest mistakes')}"
         f"<p>Colours show the mistakes; the diagonal holds the right answers.</p><div class=pair>{confusions}</div>"
     )

@@ -78,10 +78,29 @@ class Study:
         }
 
 
-def name_study(recipe: Recipe) -> Path:
-    """Directory of a study without ``--out``: the same for the same recipe, so that a stopped study is found again."""
-    settings = json.dumps({**recipe.to_dict(), "seed": None}, sort_keys=True)
+def name_study(recipe: Recipe, data: str | None, test: bool) -> Path:
+    """Directory of a study without ``--out``: the same for the same recipe and data, so that a stopped one is found again."""
+    settings = json.dumps([{**recipe.to_dict(), "seed": None}, data, test], sort_keys=True)
     return Path(RUNS) / f"{recipe.system}-study-{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
+
+
+def check_membership(run: Run, recipe: Recipe, data: str | None, test: bool) -> None:
+    """Make sure that a run found in a study's directory belongs to the study.
+
+    Raises:
+        InputError: another recipe or other data made it, or it was measured on other images.
+    """
+    measured = run.metrics["evaluated_on"] if run.finished else None
+    expected = "test" if test or recipe.split == "full" else "validation"
+    reason = None
+    if run.recipe != recipe:
+        reason = "was made by another recipe"
+    elif run.info["data"]["directory"] != data:
+        reason = "was made with other data"
+    elif measured not in (None, expected):
+        reason = f"was measured on {measured} images"
+    if reason:
+        raise InputError(f"{run.directory} {reason}; give --out a new directory")
 
 
 def describe_settings(recipe: Recipe) -> str:

@@ -14,14 +14,14 @@ from seesum.checkpoint import Run, check_file, create_run, find_run
 from seesum.metrics import detail_forecast, measure_forecast
 from seesum.mnist import load_mnist
 from seesum.network import count_parameters, format_layers
-from seesum.pictures import draw_grid, draw_samples, draw_table, save_figure
+from seesum.pictures import caption_answer, draw_grid, draw_samples, draw_table, save_figure
 from seesum.preprocess import Picture, Pictures, list_pictures, prepare_picture
 from seesum.provenance import describe_origin
 from seesum.reader import Answer, Reader, check_addend
 from seesum.recipe import InputError, Recipe, pick
 from seesum.reports import Evidence, write_report
 from seesum.systems import DEFAULT_SYSTEM, SYSTEMS, build_network, find_system
-from seesum.task import OPERATIONS, draw_addends, sample_splits, split_images
+from seesum.task import OPERATIONS, Operation, draw_addends, sample_splits, split_images
 from seesum.training import check_recipe, settle_precision, train_run
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def predict(
         for name, addend, answer, truth in zip(names, addends, answers, truths, strict=True)
     ]
     if plot is not None:
-        captions, wrong = zip(*(_caption(one, reader) for one in predictions), strict=True)
+        captions, wrong = zip(*(_caption(one, reader.operation) for one in predictions), strict=True)
         save_figure(draw_grid(images, captions, wrong), check_file(plot))
     return predictions
 
@@ -236,14 +236,15 @@ def _refuse_changes(run: Run, system: str | None, changes: dict[str, Any]) -> No
         )
 
 
-def _caption(prediction: Prediction, reader: Reader) -> tuple[str, bool]:
-    answer, operation = prediction.answer, reader.operation
-    said = f"{answer.digit} {operation.symbol} {prediction.addend} = {answer.sum}"
-    if prediction.digit is None:
-        return f"{said}\n{answer.confidence:.0%}" + ", unsure" * answer.unsure, False
-    truth = int(operation.compute(np.array(prediction.digit), np.array(prediction.addend)))
-    wrong = (answer.digit, answer.sum) != (prediction.digit, truth)
-    return said + (f"\nis {prediction.digit} {operation.symbol} {prediction.addend} = {truth}" if wrong else ""), wrong
+def _caption(prediction: Prediction, operation: Operation) -> tuple[str, bool]:
+    answer, addend = prediction.answer, prediction.addend
+    said, truth = (answer.digit, answer.sum), None
+    if prediction.digit is not None:
+        truth = (prediction.digit, int(operation.compute(np.array(prediction.digit), np.array(addend))))
+    caption = caption_answer(operation, addend, said, truth)
+    if truth is None:
+        caption += f"\n{answer.confidence:.0%}" + ", unsure" * answer.unsure
+    return caption, truth not in (None, said)
 
 
 def _draw_samples(run: PathLike | Run | None) -> Figure:
