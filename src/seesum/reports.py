@@ -104,7 +104,7 @@ def draw_predictions(evidence: Evidence, count: int = 15) -> Figure:
         said = (int(answers.digit[i, a]), int(answers.sum[i, a]) + operation.lowest)
         truth = (int(answers.true_digit[i, 0]), int(answers.true_sum[i, a]) + operation.lowest)
         wrong.append(said != truth)
-        captions.append(caption_answer(operation, int(a), said, truth))
+        captions.append(pictures.caption_answer(operation, int(a), said, truth))
     return pictures.draw_grid(evidence.part.images[rows], captions, wrong)
 
 
@@ -238,7 +238,8 @@ def _mistakes(images: dict[str, bytes]) -> str:
     return (
         f"<p>Answers to images drawn at random; where one is wrong, the target is below it in red.</p>"
         f"{_image(images, 'predictions', 'answers to random images')}"
-        f"<p>The surest mistakes: each image with the truth, what the network said (digit, then sum) and how sure it was of either.</p>"
+        f"<p>The surest mistakes: each image with the truth, what the network said (digit, then sum) and how sure it was "
+        f"of either.</p>"
         f"{_image(images, 'mistakes', 'the surest mistakes')}"
         f"<p>Colours show the mistakes; the diagonal holds the right answers.</p><div class=pair>{confusions}</div>"
     )
