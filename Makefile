@@ -9,13 +9,14 @@ BIN := .venv/bin
 
 all: .venv/.ready
 	@$(BIN)/python -m seesum train fast
+	@$(BIN)/python -m seesum predict --random 25 --plot runs/predictions.png >/dev/null
 	@$(BIN)/python -m seesum evaluate latest
 	@$(BIN)/python -m seesum predict examples/three.png examples/seven.png examples/nine.jpg --add 7
-	@$(BIN)/python -m seesum predict --random 25 --plot runs/predictions.png
-	@$(BIN)/python -m seesum show table --plot runs/table.png
 	@echo
-	@echo "Look at runs/predictions.png, at runs/table.png, and at report.html in the newest folder of runs."
-	@echo "Your own picture: .venv/bin/seesum predict PICTURE --add 7"
+	@echo "Look at runs/predictions.png (25 random test images) and at the report of the run, one page to open in a browser:"
+	@echo "    $$(ls -td runs/fast-*/report.html | head -n 1)"
+	@echo "Your own picture:"
+	@echo "    .venv/bin/seesum predict PICTURE --add 7"
 
 .venv/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "seesum needs Python 3.11 or newer; say which with: make PYTHON=python3.11")'

@@ -103,19 +103,18 @@ def evaluate(
 ) -> None:
     """Measure a run over all images x 10 addends, per digit and per addend too."""
     from seesum import verbs
+    from seesum.metrics import format_share
 
     metrics = verbs.evaluate(run, data=data, test=test)
     if as_json:
         print_json(metrics)
         return
     print_metrics(metrics)
-    for key in ("per_digit", "per_addend"):
-        name = key.removeprefix("per_")
-        table = make_table(name, "images", "digit right", "sum right")
-        for row in metrics[key]:
-            shares = (row["digit_accuracy"], row["sum_accuracy"])
-            table.add_row(str(row[name]), f"{row['images']:,}", *("none" if s is None else f"{s:.2%}" for s in shares))
-        print_table(table)
+    table = make_table("digit", "images", "digit right", "sum right", "addend", "digit right", "sum right")
+    for digit, addend in zip(metrics["per_digit"], metrics["per_addend"], strict=True):
+        halves = [[format_share(row[name]) for name in ("digit_accuracy", "sum_accuracy")] for row in (digit, addend)]
+        table.add_row(str(digit["digit"]), f"{digit['images']:,}", *halves[0], str(addend["addend"]), *halves[1])
+    print_table(table)
 
 
 @app.command()

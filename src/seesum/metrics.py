@@ -127,5 +127,10 @@ def bound_share(share: float, count: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
+def format_share(share: float | None) -> str:
+    """A fraction of 1 in percent; ``none`` where there is nothing to take it of."""
+    return "none" if share is None else f"{share:.2%}"
+
+
 def _negative_log(p: NDArray[np.float32]) -> float:
     return float(-np.log(np.maximum(p.astype(np.float64), SMALLEST)).mean())

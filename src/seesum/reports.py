@@ -15,7 +15,7 @@ import numpy as np
 from seesum import pictures
 from seesum.adders import TableAdder
 from seesum.checkpoint import Run, write_atomically
-from seesum.metrics import Forecast, bound_share, count_confusion, detail_forecast, pick_winners
+from seesum.metrics import Forecast, bound_share, count_confusion, detail_forecast, format_share, pick_winners
 from seesum.mnist import Part
 from seesum.network import Network, describe_layers
 from seesum.studies import describe_settings
@@ -162,7 +162,7 @@ def _results(evidence: Evidence, metrics: dict[str, Any]) -> str:
     detail = detail_forecast(evidence.forecast, evidence.part.digits, OPERATIONS[evidence.run.recipe.operation])
     listed = {
         name: [
-            (row[name.removeprefix("per_")], *(_percent(row[f"{output}_accuracy"]) for output in ("digit", "sum")))
+            (row[name.removeprefix("per_")], *(format_share(row[f"{output}_accuracy"]) for output in ("digit", "sum")))
             for row in values
         ]
         for name, values in detail.items()
@@ -278,10 +278,6 @@ def _rows(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def _image(images: dict[str, bytes], name: str, alt: str) -> str:
     return f'<p><img alt="{_text(alt)}" src="data:image/png;base64,{base64.b64encode(images[name]).decode()}">'
-
-
-def _percent(share: float | None) -> str:
-    return "none" if share is None else f"{share:.2%}"
 
 
 def _code(text: str) -> str:
