@@ -16,7 +16,7 @@ from seesum.checkpoint import (
     load_tensors,
     save_tensors,
     write_atomically,
-    write_rows,
+    write_csv,
 )
 from seesum.recipe import Augmentation, InputError, Recipe
 
@@ -82,7 +82,7 @@ def test_recipe_round_trip_through_json() -> None:
 
 
 def test_rows_round_trip(tmp_path: Path) -> None:
-    write_rows(tmp_path / "history.csv", [{"epoch": 1, "loss": 0.123456789012345}, {"epoch": 2, "loss": 0.5}])
+    write_csv(tmp_path / "history.csv", [{"epoch": 1, "loss": 0.123456789012345}, {"epoch": 2, "loss": 0.5}])
     assert Run(tmp_path).read_rows("history.csv") == [{"epoch": 1, "loss": 0.123456789012345}, {"epoch": 2, "loss": 0.5}]
     assert Run(tmp_path).read_rows("steps.csv") == []
 
@@ -119,6 +119,9 @@ def test_find_run(elsewhere: Path, small_run: Run) -> None:
 def test_damaged_run_json(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text('{"recipe": ')
     with pytest.raises(InputError, match=r"run\.json cannot be read"):
+        _ = find_run(tmp_path).recipe
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(InputError, match=r"run\.json lacks 'recipe'"):
         _ = find_run(tmp_path).recipe
 
 

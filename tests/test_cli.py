@@ -201,6 +201,13 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "unknown adder": (["train", "--adder", "abacus"], "known are concat"),
     "unknown operation": (["train", "--operation", "divide"], "known are add"),
     "exact with multiply": (["train", "--adder", "exact", "--operation", "multiply"], "exact cannot represent"),
+    "a second system": (["train", "--set", "system=wide"], "not with --set"),
+    "betas of one": (["train", "--set", "betas=0.9"], "betas is (0.9,)"),
+    "resume elsewhere": (["train", "--resume", "whole", "--out", "other"], "leave --out out"),
+    "rows into nowhere": (["study", "--csv", "no/rows.csv"], "cannot be written"),
+    "report of the unfinished": (["report", "unfinished"], "is not finished"),
+    "unknown adder to compare": (["compare", "abacus"], "known are concat"),
+    "a long name": (["predict", "x" * 300, "--add", "3", "--run", "whole"], "cannot be decoded"),
     "unknown field": (["train", "--set", "flavour=3"], "no field 'flavour'"),
     "no change": (["train", "--set", "flavour"], "FIELD=VALUE"),
     "bad value": (["train", "--set", "label_smoothing=much"], "label_smoothing is 'much'"),
@@ -238,10 +245,11 @@ def test_a_mistake_gets_one_sentence(seesum: Any, elsewhere: Path, small_run: Ru
     (elsewhere / "empty").mkdir()
     (elsewhere / "taken").mkdir()
     (elsewhere / "taken" / "thesis.txt").write_text("mine")
-    for name in ("whole", "damaged", "weightless"):
+    for name in ("whole", "damaged", "weightless", "unfinished"):
         shutil.copytree(small_run.directory, elsewhere / name)
     shutil.copytree(tableless, elsewhere / "tableless")
     (elsewhere / "weightless" / "weights.safetensors").unlink()
+    (elsewhere / "unfinished" / "metrics.json").unlink()
     damaged = elsewhere / "damaged" / "weights.safetensors"
     damaged.write_bytes(damaged.read_bytes()[:-100])
     shutil.copy(ROOT / "examples" / "three.png", elsewhere)

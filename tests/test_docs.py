@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from seesum.checkpoint import Run, read_table
+from seesum.checkpoint import Run, read_csv
 from seesum.systems import SYSTEMS
 
 ROOT = Path(__file__).parents[1]
@@ -20,6 +20,7 @@ SMALL = {
     "train": ["--epochs", "1", "--images", "500"],
     "study": ["--epochs", "1", "--images", "500", "--seeds", "1"],
     "reproduce": ["--epochs", "1", "--images", "64", "--seeds", "1"],
+    "compare": ["--epochs", "1", "--images", "64", "--seeds", "1"],
 }
 """Options that make a command small; click takes the last of an option given twice."""
 
@@ -49,7 +50,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, small_run: Run, small_data: 
 def test_command(command: str, place: Path, small_data: Path) -> None:
     words = shlex.split(command)[1:]
     small = SMALL.get(words[0], [])
-    if words[0] == "reproduce":
+    if words[0] in ("reproduce", "compare"):
         small = [*small, "--data", str(small_data)]
     done = subprocess.run(
         [sys.executable, "-m", "seesum", *words, *small], cwd=place, capture_output=True, text=True, check=False
@@ -60,7 +61,7 @@ def test_command(command: str, place: Path, small_data: Path) -> None:
 
 def test_commands_are_found() -> None:
     shown = {command.split()[1] for command in find_commands("seesum ")}
-    assert shown >= {"train", "evaluate", "predict", "show", "report", "study", "systems", "reproduce"}
+    assert shown >= {"train", "evaluate", "predict", "show", "report", "study", "systems", "reproduce", "compare"}
 
 
 @pytest.mark.parametrize("command", find_commands("make"))
@@ -97,7 +98,7 @@ def test_the_readme_shows_the_published_rows() -> None:
     """Each reproduced figure in the README's table is one of results/published.csv."""
     readme = (ROOT / "README.md").read_text()
     rows = {
-        (row["system"], row["output"], row["on"], row["epoch"]): row for row in read_table(ROOT / "results" / "published.csv")
+        (row["system"], row["output"], row["on"], row["epoch"]): row for row in read_csv(ROOT / "results" / "published.csv")
     }
     shown = re.findall(r"^\| ([\w-]+) \| (digit|sum|both) \| (\w+) \| (\w+) \| ([\d.]+) \| ([\d.]+)", readme, re.M)
     assert len(shown) >= 10

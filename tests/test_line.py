@@ -59,7 +59,7 @@ def test_imports_come_from_before(path: Path) -> None:
 def test_files_and_functions_stay_small() -> None:
     for path in list_modules():
         text = path.read_text()
-        assert len(text.splitlines()) <= 330, path
+        assert len(text.splitlines()) <= 340, path
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef):
                 length = (node.end_lineno or node.lineno) - node.lineno + 1

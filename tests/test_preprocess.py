@@ -131,6 +131,15 @@ def test_truncated_file() -> None:
         prepare_picture(file.getvalue()[:2000])
 
 
+def test_pillow_images_that_cannot_be_read() -> None:
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (300, 300), dtype=np.uint8)).save(file, "JPEG")
+    with Image.open(io.BytesIO(file.getvalue()[:2000])) as truncated, pytest.raises(PictureError, match="cannot be decoded"):
+        prepare_picture(truncated)
+    with pytest.raises(PictureError, match="cannot be decoded"):
+        prepare_picture(Image.new("LAB", (30, 30)))
+
+
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match="there is no picture"):
         prepare_picture(tmp_path / "nothing.png")

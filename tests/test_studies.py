@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import statistics
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import pytest
 
 import seesum
 from seesum import campaigns, training
-from seesum.checkpoint import Run, read_table
+from seesum.checkpoint import Run, read_csv
 from seesum.comparisons import count_steps_to
+from seesum.network import Figure, Published
 from seesum.recipe import InputError
 from seesum.studies import append_row, measure_spread
 
@@ -51,7 +53,7 @@ def test_a_stopped_study_goes_on(elsewhere: Path, monkeypatch: pytest.MonkeyPatc
     assert [run.recipe.seed for run in study.runs] == [0, 1, 2]
     assert study.directory.parent.name == "runs"
     accuracies = [run.metrics["sum_accuracy"] for run in study.runs]
-    (row,) = read_table(elsewhere / "rows.csv")
+    (row,) = read_csv(elsewhere / "rows.csv")
     assert float(row["sum_accuracy_mean"]) == pytest.approx(statistics.fmean(accuracies), abs=1e-6)
     assert float(row["sum_accuracy_std"]) == pytest.approx(statistics.stdev(accuracies), abs=1e-6)
     assert (row["n"], row["seeds"], row["settings"], row["system"]) == ("3", "0-2", "images=500", "fast")
@@ -75,7 +77,7 @@ def test_a_study_does_not_mix_data_or_what_was_measured(elsewhere: Path, small_d
     assert [study.runs[0].metrics["evaluated_on"] for study in (validated, tested)] == ["validation", "test"]
     with pytest.raises(InputError, match="other data"):
         seesum.study("fast", data=elsewhere / "copy", out=validated.directory, **common)
-    with pytest.raises(InputError, match="measured on validation"):
+    with pytest.raises(InputError, match="measures other images"):
         seesum.study("fast", data=small_data, test=True, out=validated.directory, **common)
 
 
@@ -89,7 +91,8 @@ def test_rows_are_appended_and_other_columns_refused(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     append_row(path, {"a": 1, "b": "x, y"})
     append_row(path, {"a": 2, "b": "z"})
-    assert read_table(path) == [{"a": "1", "b": "x, y"}, {"a": "2", "b": "z"}]
+    append_row(path, {"a": 1, "b": "x, y"})
+    assert read_csv(path) == [{"a": "1", "b": "x, y"}, {"a": "2", "b": "z"}]
     with pytest.raises(InputError, match="other columns"):
         append_row(path, {"a": 1})
     with pytest.raises(InputError, match="cannot be written"):
@@ -97,21 +100,64 @@ def test_rows_are_appended_and_other_columns_refused(tmp_path: Path) -> None:
 
 
 def test_reproduce_sets_published_beside_reproduced(elsewhere: Path, small_data: Path) -> None:
-    rows = seesum.reproduce("logit", "squeeze", data=small_data, seeds=2, epochs=2, quiet=True)
-    assert [row["system"] for row in rows] == ["squeeze"] * 4
-    assert (elsewhere / "results" / "published.png").stat().st_size > 10_000
-    first = rows[0]
-    assert (first["output"], first["epoch"], first["published"], first["n"]) == ("digit", "1", "95.28", "2")
+    found = seesum.reproduce("logit", "squeeze", data=small_data, seeds=2, epochs=2, quiet=True)
+    assert found.folder == Path("runs") / "trial"
+    assert not (elsewhere / "results").exists(), "a trial must not take the place of results"
+    assert [(row["system"], row["output"], row["on"], row["epoch"]) for row in found.rows] == [
+        *(("squeeze", output, "test", "1") for output in ("digit", "sum", "mean")),
+        *(("squeeze", output, "train", "1") for output in ("digit", "sum", "mean")),
+    ]
+    assert (found.folder / "published.png").stat().st_size > 10_000
+    first = found.rows[0]
+    assert (first["published"], first["n"]) == ("95.28", "2")
     runs = [Run(path.parent) for path in sorted(Path("runs").glob("squeeze-study-*/s*/run.json"))]
-    reached = [100 * run.read_rows("history.csv")[0]["test_digit_accuracy"] for run in runs]
+    assert [(run.directory / "report.html").exists() for run in runs] == [True, False]
+    histories = [run.read_rows("history.csv") for run in runs]
+    reached = [100 * history[0]["test_digit_accuracy"] for history in histories]
     assert float(first["reproduced_mean"]) == pytest.approx(statistics.fmean(reached), abs=1e-3)
     assert float(first["gap"]) == pytest.approx(statistics.fmean(reached) - 95.28, abs=1e-3)
-    best = [max(100 * row["test_sum_accuracy"] for row in run.read_rows("history.csv")) for run in runs]
-    assert float(rows[3]["reproduced_mean"]) == pytest.approx(statistics.fmean(best), abs=1e-3)
-    again = seesum.reproduce("identity-adder", data=small_data, seeds=1, epochs=1, quiet=True)
-    assert {row["system"] for row in again} == {"identity-adder"}
-    kept = read_table(elsewhere / "results" / "published.csv")
-    assert [row["system"] for row in kept] == ["squeeze"] * 4 + ["identity-adder"] * 5
+
+
+def test_reproduce_best_and_last(elsewhere: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the published number of epochs, on little data."""
+    system = seesum.SYSTEMS["logit"]
+    shorter = replace(system, recipe=system.recipe.replaced({"epochs": 3}))
+    assert system.published is not None
+    figures = (Figure("sum", "best", 97.0), Figure("digit", "last", 98.0), Figure("sum", 3, 96.0, on="train"))
+    monkeypatch.setitem(seesum.SYSTEMS, "logit", replace(shorter, published=Published(figures)))
+    rows = seesum.reproduce("logit", data=small_data, seeds=2, out="results", quiet=True).rows
+    assert [(row["output"], row["on"], row["epoch"], row["published"]) for row in rows] == [
+        *(("sum", "test", "best", "97.00"), ("digit", "test", "last", "98.00"), ("sum", "train", "3", "96.00")),
+        *(("sum", "test", "last", ""), ("both", "test", "last", "")),
+    ]
+    histories = [Run(path.parent).read_rows("history.csv") for path in Path("runs").glob("logit-study-*/s*/run.json")]
+    best = statistics.fmean(max(100 * row["test_sum_accuracy"] for row in history) for history in histories)
+    last = statistics.fmean(100 * history[-1]["test_digit_accuracy"] for history in histories)
+    assert float(rows[0]["reproduced_mean"]) == pytest.approx(best, abs=1e-3)
+    assert float(rows[1]["reproduced_mean"]) == pytest.approx(last, abs=1e-3)
+    seesum.reproduce("squeeze", data=small_data, seeds=1, epochs=1, out="results", quiet=True)
+    kept = read_csv(elsewhere / "results" / "published.csv")
+    assert [row["system"] for row in kept] == ["squeeze"] * 6 + ["logit"] * 5
+    assert [row["system"] for row in read_csv(elsewhere / "results" / "systems.csv")] == ["logit", "squeeze"]
+
+
+def test_reproduce_needs_an_epoch_with_a_figure(elsewhere: Path, small_data: Path) -> None:
+    with pytest.raises(InputError, match="train for longer"):
+        seesum.reproduce("logit", data=small_data, seeds=1, epochs=1, quiet=True)
+    assert not list(elsewhere.glob("runs/trial/*"))
+
+
+@pytest.mark.parametrize("verb", ["reproduce", "compare"])
+def test_a_folder_that_cannot_be_made_is_noticed_first(elsewhere: Path, verb: str) -> None:
+    (elsewhere / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be made a folder"):
+        getattr(seesum, verb)(out="file", quiet=True)
+    with pytest.raises(InputError, match="cannot be written"):
+        seesum.study("fast", csv="nowhere/rows.csv", quiet=True)
+    (elsewhere / "rows.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="cannot be read as CSV"):
+        seesum.study("fast", csv="rows.csv", quiet=True)
+    assert not (elsewhere / "runs").exists()
 
 
 def test_reproduce_refuses_our_own() -> None:
@@ -122,10 +168,9 @@ def test_reproduce_refuses_our_own() -> None:
 def test_results_in_the_systems_are_the_newest_rows() -> None:
     """``System.result`` is what ``seesum systems`` prints; the files in results/ are where it comes from."""
     for name, system in seesum.SYSTEMS.items():
-        if system.published:
-            continue
-        rows = [row for row in read_table(RESULTS / "systems.csv") if row["system"] == name]
-        own = [row for row in rows if not row["settings"] and row["precision"] == "bf16" and row["evaluated_on"] == "test"]
+        precision = "bf16" if system.recipe.precision == "auto" else system.recipe.precision
+        rows = [row for row in read_csv(RESULTS / "systems.csv") if row["system"] == name]
+        own = [row for row in rows if not row["settings"] and row["precision"] == precision and row["evaluated_on"] == "test"]
         newest = own[-1]
         assert system.result.digit == pytest.approx(100 * float(newest["digit_accuracy_mean"]), abs=0.006), name
         assert system.result.sum == pytest.approx(100 * float(newest["sum_accuracy_mean"]), abs=0.006), name
@@ -133,7 +178,8 @@ def test_results_in_the_systems_are_the_newest_rows() -> None:
 
 
 def test_compare_has_a_row_for_every_adder_and_condition(elsewhere: Path, small_data: Path) -> None:
-    rows = seesum.compare("table", "exact", data=small_data, seeds=2, images="200", epochs=1, quiet=True)
+    found = seesum.compare("table", "exact", data=small_data, seeds=2, images=200, epochs=1, out="results", quiet=True)
+    rows = found.rows
     conditions = ["all images", "10 % of the images", "1 % of the images", "10 pairs held out"]
     others = ["subtract", "multiply", "max", "add-modulo-10"]
     assert [row["condition"] for row in rows if row["adder"] == "exact"] == conditions
@@ -145,6 +191,9 @@ def test_compare_has_a_row_for_every_adder_and_condition(elsewhere: Path, small_
         assert (elsewhere / "results" / name).stat().st_size > 10_000
     runs = list(Path("runs").glob("*/s0/metrics.json"))
     assert len(runs) == 8  # in this trial the three amounts of images are one recipe: 2 for each adder, and 4 operations
+    seesum.compare("exact", data=small_data, seeds=1, images=200, epochs=1, out="results", quiet=True)
+    kept = read_csv(elsewhere / "results" / "adders.csv")
+    assert [(row["adder"], row["n"]) for row in kept] == [("table", "2")] * 8 + [("exact", "1")] * 4
     with pytest.raises(InputError, match="known are concat"):
         seesum.compare("abacus")
 

@@ -9,8 +9,8 @@ from seesum.adders import ADDERS, Concat
 from seesum.losses import measure_loss
 from seesum.network import count_parameters, describe_layers
 from seesum.recipe import InputError
+from seesum.state import check_recipe
 from seesum.systems import SYSTEMS, build_network, find_system
-from seesum.training import check_recipe
 
 BATCH = 24
 

@@ -9,7 +9,17 @@ import pytest
 
 from seesum.mnist import Mnist, Part
 from seesum.recipe import InputError, Recipe
-from seesum.task import OPERATIONS, STRATEGIES, count_images, draw_evenly, hold_out_pairs, make_samples, split_images
+from seesum.task import (
+    OPERATIONS,
+    STRATEGIES,
+    count_images,
+    draw_evenly,
+    hold_out_pairs,
+    make_samples,
+    make_training_samples,
+    sample_splits,
+    split_images,
+)
 
 TRUTH: dict[str, Callable[[int, int], int]] = {
     "add": lambda d, a: d + a,
@@ -123,6 +133,19 @@ def test_held_out_pairs_are_never_shown_and_every_answer_is(mnist: Mnist, strate
     assert np.array_equal(shown, ~held)
     assert set(samples.answers) == set(range(19))
     assert np.array_equal(samples.answers, samples.digits + samples.addends)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_samples_to_look_at_are_those_trained_on(mnist: Mnist, strategy: str) -> None:
+    recipe = Recipe("fast", addends=strategy, held_out=10, split="validate", seed=3)
+    splits = split_images(mnist, recipe)
+    shown = sample_splits(splits, recipe, 10)
+    trained = make_training_samples(Part(splits.train.images, splits.train.digits), recipe, 0) if strategy != "every" else None
+    held = hold_out_pairs(OPERATIONS["add"], 10, np.random.default_rng(3))
+    assert {name: len(samples) for name, samples in shown.items()} == {"train": 10, "validation": 10, "test": 10}
+    assert not held[shown["train"].digits, shown["train"].addends].any()
+    if trained is not None:
+        assert np.array_equal(shown["train"].addends, trained.addends[:10])
 
 
 def test_pairs_that_cannot_be_held_out() -> None:

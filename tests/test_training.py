@@ -14,7 +14,8 @@ import seesum
 from seesum import training
 from seesum.checkpoint import Run, load_tensors
 from seesum.network import Network
-from seesum.recipe import InputError, JobError, Recipe
+from seesum.recipe import Augmentation, InputError, JobError, Recipe
+from seesum.state import SCHEDULES
 
 LIVELY = {"images": "600", "epochs": 4, "ema": 0.9, "addends": "fresh", "batch_size": 64}
 """Every kind of state: averages, momentum, dropout (in squeeze), fresh addends, and augmentation where asked for."""
@@ -83,12 +84,36 @@ def test_resume_refuses_another_recipe(small_run: Run) -> None:
     assert (small_run.directory / "weights.safetensors").read_bytes() == before
 
 
-def test_resume_refuses_other_data(tmp_path: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(*_: object) -> Any:
-        raise KeyboardInterrupt
-
+def test_resume_measures_what_it_was_started_for(tmp_path: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    common: dict[str, Any] = {"data": small_data, "split": "validate", "plot": False, "quiet": True}
     with monkeypatch.context() as patch:
-        patch.setattr(training, "train_epoch", stop)
+        patch.setattr(training, "train_epoch", _stop)
+        for test in (False, True):
+            with pytest.raises(KeyboardInterrupt):
+                seesum.train("fast", out=tmp_path / str(test), test=test, **common)
+    with pytest.raises(InputError, match="started without --test"):
+        seesum.train(resume=tmp_path / "False", test=True, quiet=True)
+    with pytest.raises(InputError, match="leave --out out"):
+        seesum.train(resume=tmp_path / "False", out=tmp_path / "other", quiet=True)
+    for test, part in ((False, "validation"), (True, "test")):
+        run = seesum.train(resume=tmp_path / str(test), precision="auto", plot=False, quiet=True)
+        assert run.metrics["evaluated_on"] == part
+        assert ("--test" in run.info["command"]) == test
+
+
+def test_runs_of_the_same_second_get_names_of_their_own(elsewhere: Path, small_data: Path) -> None:
+    for _ in range(3):
+        seesum.train("fast", data=small_data, images=50, plot=False, quiet=True)
+    assert len(list((elsewhere / "runs").iterdir())) == 3
+
+
+def _stop(*_: object) -> Any:
+    raise KeyboardInterrupt
+
+
+def test_resume_refuses_other_data(tmp_path: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "train_epoch", _stop)
         with pytest.raises(KeyboardInterrupt):
             seesum.train("fast", data=small_data, out=tmp_path / "run", quiet=True)
     with pytest.raises(InputError, match="SHA-256 differs"):
@@ -110,7 +135,7 @@ def _changed_copy(folder: Path, tmp_path: Path) -> Path:
 
 def test_run_directory_is_complete(small_run: Run) -> None:
     info = json.loads((small_run.directory / "run.json").read_text())
-    assert set(info) == {"started", "command", "versions", "commit", "hardware", "data", "recipe"}
+    assert set(info) == {"measured", "started", "command", "versions", "commit", "hardware", "data", "recipe"}
     assert info["command"].startswith("seesum train fast --images 6000")
     names = {path.name for path in small_run.directory.iterdir()}
     assert names >= {"run.json", "history.csv", "steps.csv", "checkpoint.safetensors", "weights.safetensors", "metrics.json"}
@@ -158,12 +183,12 @@ def test_averaged_weights_are_the_average(tmp_path: Path, small_data: Path) -> N
 
 def test_schedules() -> None:
     recipe = Recipe("fast", warmup=0.25)
-    cycle = [training.SCHEDULES["one-cycle"](step / 100, recipe) for step in range(101)]
+    cycle = [SCHEDULES["one-cycle"](step / 100, recipe) for step in range(101)]
     assert max(cycle) == pytest.approx(1.0)
     assert cycle.index(max(cycle)) == 25
     assert cycle[0] == pytest.approx(0.01)
     assert cycle[-1] == pytest.approx(0.0, abs=1e-9)
-    assert {training.SCHEDULES["constant"](step / 10, recipe) for step in range(11)} == {1.0}
+    assert {SCHEDULES["constant"](step / 10, recipe) for step in range(11)} == {1.0}
 
 
 @pytest.mark.parametrize(
@@ -187,6 +212,18 @@ def test_schedules() -> None:
         {"flavour": 3},
         {"ema": 1.0},
         {"label_smoothing": 1.0},
+        {"betas": (2.0, 0.9)},
+        {"betas": (0.9,)},
+        {"weight_decay": -1.0},
+        {"momentum": -0.1},
+        {"split_seed": -1},
+        {"epochs": 1.5},
+        {"batch_size": 64.0},
+        {"warmup": 1.0},
+        {"augmentation": Augmentation(scale=1.0)},
+        {"augmentation": Augmentation(rotate=float("inf"))},
+        {"held_out": 11},
+        {"operation": "multiply", "held_out": 10},
     ],
 )
 def test_bad_recipes_leave_nothing_behind(tmp_path: Path, changes: dict[str, Any]) -> None:

@@ -15,12 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seesum.recipe import InputError, Output, pick
-from seesum.task import ADDENDS, Operation
+from seesum.task import ADDENDS, SMALLEST, Operation
 
 IMPOSSIBLE = -1e4
 """Log-probability of a sum that no digit can give: finite, so that nothing becomes NaN, and exactly 0 as a probability."""
-SMALLEST = 1e-30
-"""Probabilities are raised to this before their logarithm is taken."""
 
 
 class Adder(nn.Module):

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from seesum.mnist import Images, Part
 from seesum.recipe import Augmentation, Recipe, pick
-from seesum.task import OPERATIONS, STRATEGIES, hold_out_pairs, make_samples
+from seesum.task import STRATEGIES, make_training_samples
 
 
 class Batch(NamedTuple):
@@ -46,13 +46,10 @@ class Batches:
         """
         self.part, self.recipe, self.device, self.generator = part, recipe, device, generator
         self.strategy = pick(STRATEGIES, recipe.addends, "addend strategy")
-        self.operation = pick(OPERATIONS, recipe.operation, "operation")
-        self.held_out = hold_out_pairs(self.operation, recipe.held_out, np.random.default_rng(recipe.seed))
         self._draw(epoch=0)
 
     def _draw(self, epoch: int) -> None:
-        rng = np.random.default_rng([self.recipe.seed, epoch])
-        samples = make_samples(self.part, self.operation, self.recipe.addends, rng, self.held_out)
+        samples = make_training_samples(self.part, self.recipe, epoch)
         arrays = (samples.images, samples.addends, samples.digits, samples.answers)
         self._tensors = tuple(torch.from_numpy(np.ascontiguousarray(array)).to(self.device) for array in arrays)
 

@@ -25,12 +25,12 @@ def draw_published(rows: Sequence[dict[str, Any]]) -> Figure:
     figure = make_figure(3.3 * len(systems), 3.6)
     panels = figure.subplots(1, len(systems), squeeze=False)[0]
     for panel, system in zip(panels, systems, strict=True):
-        mine = [row for row in rows if row["system"] == system and row["on"] == "test"]
+        mine = [row for row in rows if row["system"] == system and row["on"] == "test" and row["output"] in COLOURS]
         places = list(dict.fromkeys(str(row["epoch"]) for row in mine))
         for output, colour in COLOURS.items():
             some = [row for row in mine if row["output"] == output]
             x = [places.index(str(row["epoch"])) for row in some]
-            published = [100 - float(row["published"]) for row in some]
+            published = [100 - float(row["published"] or "nan") for row in some]
             errors = [100 - float(row["reproduced_mean"]) for row in some]
             spread = [float(row["reproduced_std"]) for row in some]
             panel.plot(x, published, "o", mfc="none", color=colour, markersize=9)

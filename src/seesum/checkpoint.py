@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import itertools
 import json
 import os
 import tempfile
@@ -38,8 +39,17 @@ class Run:
 
     @cached_property
     def info(self) -> dict[str, Any]:
-        """``run.json``: recipe, versions, data, hardware, commit, command."""
-        return _read_json(self.directory / "run.json")
+        """``run.json``: recipe, what is measured, versions, data, hardware, commit, command.
+
+        Raises:
+            InputError: it is missing, damaged, or of another version of seesum.
+        """
+        path = self.directory / "run.json"
+        info = _read_json(path)
+        for name in ("recipe", "measured", "data", "versions", "hardware", "commit", "command", "started"):
+            if name not in info:
+                raise InputError(f"{path} lacks {name!r}: it is damaged, or of another version; train the run anew")
+        return info
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -58,7 +68,7 @@ class Run:
 
     def read_rows(self, name: str) -> list[dict[str, float]]:
         """Rows of ``history.csv`` (one per epoch) or ``steps.csv`` (one per step); none if it is not there."""
-        return [{key: float(value) for key, value in row.items()} for row in read_table(self.directory / name)]
+        return [{key: float(value) for key, value in row.items()} for row in read_csv(self.directory / name)]
 
     def load_network(self) -> Network:
         """The network with its final weights, in evaluation mode, on the CPU.
@@ -103,8 +113,7 @@ def create_run(recipe: Recipe, info: Mapping[str, Any], out: str | os.PathLike[s
     Raises:
         InputError: the directory exists and is not empty, or cannot be made.
     """
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    directory = Path(out) if out is not None else Path(RUNS) / f"{recipe.system}-{stamp}-s{recipe.seed}"
+    directory = Path(out) if out is not None else _name_run(recipe)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         if any(directory.iterdir()):
@@ -113,6 +122,13 @@ def create_run(recipe: Recipe, info: Mapping[str, Any], out: str | os.PathLike[s
         raise InputError(f"{directory} cannot be made a run directory ({error}); give --out another") from error
     write_json(directory / "run.json", {**info, "recipe": recipe.to_dict()})
     return Run(directory)
+
+
+def _name_run(recipe: Recipe) -> Path:
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    names = itertools.chain([""], (f"-{count}" for count in itertools.count(2)))
+    places = (Path(RUNS) / f"{recipe.system}-{stamp}-s{recipe.seed}{suffix}" for suffix in names)
+    return next(place for place in places if not place.exists())
 
 
 def find_run(source: str | os.PathLike[str] | Run | None = None) -> Run:
@@ -141,9 +157,22 @@ def check_file(path: str | os.PathLike[str]) -> Path:
         InputError: its folder does not exist, or it is a folder itself.
     """
     target = Path(path)
-    if not target.parent.is_dir() or target.is_dir():
-        raise InputError(f"{target} cannot be written; give a file in a folder that exists")
+    if not target.parent.is_dir() or target.is_dir() or not os.access(target.parent, os.W_OK):
+        raise InputError(f"{target} cannot be written; give a file in a folder that exists and may be written to")
     return target
+
+
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """A folder for results, made if it is not there.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path} cannot be made a folder ({error}); give --out another") from error
+    return Path(path)
 
 
 def write_atomically(path: Path, data: str | bytes) -> None:
@@ -167,7 +196,7 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
     write_atomically(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
 
 
-def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Rows as CSV under a header of the first row's keys."""
     text = io.StringIO()
     writer = csv.DictWriter(text, rows[0].keys() if rows else [], lineterminator="\n")
@@ -176,12 +205,19 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     write_atomically(path, text.getvalue())
 
 
-def read_table(path: Path) -> list[dict[str, str]]:
-    """Rows of a CSV that ``write_rows`` wrote; none if it is not there."""
-    if not path.is_file():
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV that ``write_csv`` wrote; none if it is not there.
+
+    Raises:
+        InputError: it is no CSV.
+    """
+    if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read as CSV ({error}); give another file") from error
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None) -> None:

@@ -83,7 +83,7 @@ def train(
     """Train a system, evaluate it over all ten addends, and write a run directory with a report."""
     from seesum import verbs
 
-    changes = _gather(locals(), system, change)
+    changes = _gather(locals(), system, change, resume)
     run = verbs.train(
         system, data=data, device=device, out=out, resume=resume, test=test, plot=plot, summary=summary, **changes
     )
@@ -221,22 +221,22 @@ def reproduce(
     images: Images = None,
     device: Device = "auto",
     data: Data = None,
-    out: Annotated[str, typer.Option(metavar="DIR", help="Folder for published.csv and published.png.")] = "results",
+    out: Annotated[str | None, typer.Option(metavar="DIR", help="Folder for published.csv and .png. Default: results.")] = None,
     as_json: Json = False,
 ) -> None:
     """Train the published systems as published, and set what they reach beside what their authors report."""
     from seesum import campaigns
 
-    rows = campaigns.reproduce(*(systems or []), seeds=seeds, data=data, out=out, device=device, epochs=epochs, images=images)
+    found = campaigns.reproduce(*(systems or []), seeds=seeds, data=data, out=out, device=device, epochs=epochs, images=images)
     if as_json:
-        print_json({"rows": rows})
+        print_json({"folder": str(found.folder), "rows": found.rows})
         return
     columns = ("system", "output", "on", "epoch", "published", "reproduced_mean", "reproduced_std", "n", "gap")
     table = make_table(*(column.replace("_", " ") for column in columns))
-    for row in rows:
+    for row in found.rows:
         table.add_row(*(str(row[column]) for column in columns))
     print_table(table)
-    typer.echo(f"The rows are in {out}/published.csv, the picture in {out}/published.png")
+    typer.echo(f"The rows are in {found.folder / 'published.csv'}, the picture is beside them")
 
 
 @app.command()
@@ -247,22 +247,24 @@ def compare(
     images: Images = None,
     device: Device = "auto",
     data: Data = None,
-    out: Annotated[str, typer.Option(metavar="DIR", help="Folder for adders.csv and the pictures.")] = "results",
+    out: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Folder for adders.csv and pictures. Default: results.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train one encoder with every adder, and show what each way of combining the inputs is worth."""
     from seesum import campaigns
 
-    rows = campaigns.compare(*(adders or []), seeds=seeds, data=data, out=out, device=device, epochs=epochs, images=images)
+    found = campaigns.compare(*(adders or []), seeds=seeds, data=data, out=out, device=device, epochs=epochs, images=images)
     if as_json:
-        print_json({"rows": rows})
+        print_json({"folder": str(found.folder), "rows": found.rows})
         return
     columns = ("adder", "condition", "digit_accuracy", "sum_accuracy", "both_accuracy", "consistency", "held_out_sum_accuracy")
     table = make_table(*(column.replace("_", " ") for column in columns))
-    for row in rows:
+    for row in found.rows:
         table.add_row(row["adder"], row["condition"], *(row[f"{column}_mean"] for column in columns[2:]))
     print_table(table)
-    typer.echo(f"The rows are in {out}/adders.csv, the pictures beside it")
+    typer.echo(f"The rows are in {found.folder / 'adders.csv'}, the pictures are beside them")
 
 
 @app.command()
@@ -304,18 +306,24 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
+    except OSError as error:
+        _complain(f"{error.filename or 'a file'} cannot be read or written ({error.strerror or error})", 1)
     else:
         raise SystemExit(code if isinstance(code, int) else 0)
 
 
-def _gather(values: dict[str, Any], system: str | None, change: Sequence[str] | None) -> dict[str, Any]:
+def _gather(
+    values: dict[str, Any], system: str | None, change: Sequence[str] | None, resume: str | None = None
+) -> dict[str, Any]:
     """The recipe's fields among a command's parameters, and those given with --set."""
+    from seesum.checkpoint import find_run
     from seesum.provenance import FLAGS
     from seesum.recipe import parse_changes
     from seesum.systems import DEFAULT_SYSTEM, find_system
 
+    recipe = find_run(resume).recipe if resume else find_system(system or DEFAULT_SYSTEM).recipe
     flags = {name: values[name] for name in FLAGS if values.get(name) is not None}
-    return flags | parse_changes(change or [], find_system(system or DEFAULT_SYSTEM).recipe)
+    return flags | parse_changes(change or [], recipe)
 
 
 def _complain(sentence: str, code: int) -> None:

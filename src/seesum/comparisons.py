@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from seesum.adders import ADDERS, build_adder
 from seesum.network import count_parameters
-from seesum.recipe import InputError
+from seesum.recipe import pick
 from seesum.studies import Study, measure_spread
 from seesum.systems import find_system
 from seesum.task import OPERATIONS
@@ -44,8 +44,7 @@ def find_adders(names: tuple[str, ...]) -> list[str]:
         InputError: an unknown name.
     """
     for name in names:
-        if name not in ADDERS:
-            raise InputError(f"there is no adder {name!r}; known are {', '.join(ADDERS)}")
+        pick(ADDERS, name, "adder")
     return list(names) or list(ADDERS)
 
 

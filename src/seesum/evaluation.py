@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seesum.metrics import Forecast
-from seesum.mnist import Images
+from seesum.metrics import Forecast, measure_forecast, measure_pairs
+from seesum.mnist import Images, Part
 from seesum.recipe import Recipe
-from seesum.task import ADDENDS
+from seesum.task import ADDENDS, OPERATIONS, hold_out_pairs
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +36,7 @@ def forecast_every(network: Network, images: Images, recipe: Recipe, device: tor
     was_training = network.training
     network.eval()
     digit_p, sum_p = [], []
-    with torch.inference_mode():
+    with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
         for start in range(0, len(images), 1000):
             image = normalise(images[start : start + 1000], recipe, device)
             encoded = network.encode(image.contiguous(memory_format=torch.channels_last))
@@ -46,3 +46,11 @@ def forecast_every(network: Network, images: Images, recipe: Recipe, device: tor
             sum_p.append(torch.stack([output.sum_logp for output in outputs], 1).exp().cpu().numpy())
     network.train(was_training)
     return Forecast(np.concatenate(digit_p), np.concatenate(sum_p))
+
+
+def measure_answers(forecast: Forecast, part: Part, recipe: Recipe) -> dict[str, float | int]:
+    """Metrics of a forecast over all images of a part x 10 addends; with pairs held out, also on exactly those."""
+    operation = OPERATIONS[recipe.operation]
+    held_out = hold_out_pairs(operation, recipe.held_out, np.random.default_rng(recipe.seed))
+    apart = measure_pairs(forecast, part.digits, operation, held_out)
+    return measure_forecast(forecast, part.digits, operation) | {f"held_out_{name}": value for name, value in apart.items()}

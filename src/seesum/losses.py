@@ -22,9 +22,24 @@ class Loss(NamedTuple):
     """Negative log-likelihood of the answers."""
 
 
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "sum": lambda digit, sum_: digit + sum_,
-    "average": lambda digit, sum_: (digit + sum_) / 2,
+class Joining(NamedTuple):
+    """One way in which the two parts become one."""
+
+    join: Callable[[Tensor, Tensor], Tensor]
+    reason: str
+    """Why one would, for the report."""
+
+
+LOSSES = {
+    "sum": Joining(
+        lambda digit, sum_: digit + sum_,
+        "The two are added, so each output is learned for its own sake, and the sum also teaches the digit where the adder "
+        "lets its gradient through.",
+    ),
+    "average": Joining(
+        lambda digit, sum_: (digit + sum_) / 2,
+        "The mean of the two is descended: the same minimum as their sum, at half the gradient.",
+    ),
 }
 """How the two parts become one. Networks give log-probabilities, so cross-entropy is the negative log-likelihood here."""
 
@@ -42,4 +57,4 @@ def measure_loss(output: Output, digit: Tensor, answer: Tensor, recipe: Recipe) 
     if recipe.label_smoothing:
         smoothed = (1 - recipe.label_smoothing) * digit_loss - recipe.label_smoothing * output.digit_logp.mean()
     sum_loss = functional.nll_loss(output.sum_logp, answer)
-    return Loss(pick(LOSSES, recipe.loss, "loss")(smoothed, sum_loss), digit_loss, sum_loss)
+    return Loss(pick(LOSSES, recipe.loss, "loss").join(smoothed, sum_loss), digit_loss, sum_loss)

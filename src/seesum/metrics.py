@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seesum.mnist import Digits
-from seesum.task import ADDENDS, Operation, Pairs
-
-SMALLEST = 1e-30
+from seesum.task import ADDENDS, SMALLEST, Operation, Pairs
 
 
 class Forecast(NamedTuple):
@@ -23,7 +21,7 @@ class Forecast(NamedTuple):
     """Probabilities of the answer classes, [N, A, S]."""
 
 
-class Answers(NamedTuple):
+class Winners(NamedTuple):
     """The winners of a forecast over every addend, and what would have been right."""
 
     digit: Digits
@@ -36,11 +34,11 @@ class Answers(NamedTuple):
     """[N, 10], answer classes."""
 
 
-def pick_winners(forecast: Forecast, digits: Digits, operation: Operation) -> Answers:
+def pick_winners(forecast: Forecast, digits: Digits, operation: Operation) -> Winners:
     """Most probable digit and answer of each image with each addend 0..9, beside the truth."""
     truth = digits[:, None]
     true_sum = operation.classify(truth, np.arange(ADDENDS)[None, :])
-    return Answers(forecast.digit_p.argmax(2), forecast.sum_p.argmax(2), truth, true_sum)
+    return Winners(forecast.digit_p.argmax(2), forecast.sum_p.argmax(2), truth, true_sum)
 
 
 def measure_forecast(forecast: Forecast, digits: Digits, operation: Operation) -> dict[str, float | int]:
@@ -70,9 +68,11 @@ def measure_forecast(forecast: Forecast, digits: Digits, operation: Operation) -
 
 
 def measure_pairs(forecast: Forecast, digits: Digits, operation: Operation, pairs: Pairs) -> dict[str, float]:
-    """Accuracies of both outputs on the images and addends whose (digit, addend) is among ``pairs`` alone."""
+    """Accuracies of both outputs on the images and addends whose (digit, addend) is among ``pairs``; empty if none is."""
     answers = pick_winners(forecast, digits, operation)
     among = pairs[answers.true_digit, np.arange(ADDENDS)[None, :]]
+    if not among.any():
+        return {}
     return {
         "digit_accuracy": float((answers.digit == answers.true_digit)[among].mean()),
         "sum_accuracy": float((answers.sum == answers.true_sum)[among].mean()),

@@ -137,6 +137,8 @@ def _assemble(naming: Naming, read: Callable[[str], bytes]) -> Mnist:
         images, digits = (parse_idx(data, name) for name, data in raw.items())
         if images.ndim != 3 or images.shape[1:] != (28, 28) or images.dtype != np.uint8:
             raise InputError(f"{images_name} holds {images.dtype} of shape {images.shape}; expected uint8 [N, 28, 28]")
+        if digits.ndim not in (1, 2):
+            raise InputError(f"{digits_name} holds an array of shape {digits.shape}; expected one label per image")
         if digits.ndim == 2:
             digits = digits[:, 0]  # QMNIST: eight columns, the first is the digit
         if digits.shape != images.shape[:1] or not len(digits):

@@ -119,11 +119,11 @@ class Figure:
     """One figure that the author of a system published."""
 
     output: str
-    """``digit``, ``sum`` or ``both`` (the share of samples with both right)."""
+    """``digit``, ``sum``, ``both`` (the share of samples with both right) or ``mean`` (of the accuracies of both)."""
     epoch: int | str
     """After which epoch; ``best`` for the best one, picked on the images it was measured on; or ``last``."""
-    percent: float
-    """Accuracy."""
+    percent: float | None
+    """Accuracy; None where the author gives none."""
     on: str = "test"
     """``test``, ``validation`` or ``train``."""
 

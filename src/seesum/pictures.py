@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from seesum.checkpoint import Run, write_atomically
 from seesum.mnist import Digits, Images
+from seesum.recipe import InputError
 from seesum.task import ADDENDS, Operation, Samples
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def draw_curves(run: Run) -> Figure:
     training curves are per step, smoothed over 20 steps.
     """
     history, steps = run.read_rows("history.csv"), run.read_rows("steps.csv")
+    if not history or not steps:
+        raise InputError(f"{run.directory} lacks history.csv or steps.csv, so its curves cannot be drawn; train the run anew")
     few = len(history) <= FEW_EPOCHS
     figure = make_figure(14, 4)
     panels = figure.subplots(1, 3)
@@ -122,10 +125,11 @@ def caption_answer(operation: Operation, addend: int, said: tuple[int, int], tru
     return lines[0] if truth in (None, said) else f"{lines[0]}\nis {lines[1]}"
 
 
-def draw_samples(parts: dict[str, Samples], operation: Operation, per_part: int = 10) -> Figure:
-    """The first samples of each split, a band of images per split, with their questions and answers."""
-    figure = make_figure(1.3 * per_part, 1.75 * len(parts))
-    bands = figure.subplots(len(parts), per_part, squeeze=False)
+def draw_samples(parts: dict[str, Samples], sizes: dict[str, int], operation: Operation) -> Figure:
+    """Some samples of each split, a band of images per split, with their questions and answers; ``sizes`` in images."""
+    longest = max(len(samples) for samples in parts.values())
+    figure = make_figure(1.3 * longest, 1.75 * len(parts))
+    bands = figure.subplots(len(parts), longest, squeeze=False)
     for band, (name, samples) in zip(bands, parts.items(), strict=True):
         for index, panel in enumerate(band):
             panel.set(xticks=[], yticks=[])
@@ -135,7 +139,7 @@ def draw_samples(parts: dict[str, Samples], operation: Operation, per_part: int 
                 value = int(samples.answers[index]) + operation.lowest
                 question = f"{samples.digits[index]} {operation.symbol} {samples.addends[index]}"
                 panel.set_title(f"{question} = {value}", fontsize=10, pad=3)
-        band[0].set_ylabel(f"{name}\n{len(samples):,}", fontsize=10)
+        band[0].set_ylabel(f"{name}\n{sizes[name]:,}", fontsize=10)
     return figure
 
 

@@ -59,16 +59,24 @@ def decode_picture(picture: Picture) -> NDArray[np.uint8]:
     Raises:
         PictureError: it cannot be decoded, or has more than 50 megapixels.
     """
-    if isinstance(picture, Image.Image):
-        return _to_grey(picture)
-    if isinstance(picture, str | os.PathLike):
-        path = Path(picture)
-        if not path.is_file():
-            raise PictureError(f"there is no picture {path}; give the path of an image file, such as a PNG or a JPEG")
-        return _open(path.read_bytes(), str(path))
-    if isinstance(picture, bytes | bytearray):
-        return _open(bytes(picture), "the picture")
-    return _to_grey(_from_array(np.asarray(picture)))
+    name = f"{picture}" if isinstance(picture, str | os.PathLike) else "the picture"
+    try:
+        if isinstance(picture, str | os.PathLike):
+            if not Path(picture).is_file():
+                raise PictureError(f"there is no picture {name}; give the path of an image file, such as a PNG or a JPEG")
+            return _open(Path(picture).read_bytes(), name)
+        if isinstance(picture, bytes | bytearray):
+            return _open(bytes(picture), name)
+        return _to_grey(picture if isinstance(picture, Image.Image) else _from_array(np.asarray(picture)), name)
+    except PictureError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise PictureError(f"{name} has more than 50 megapixels; give a smaller one") from error
+    except UnidentifiedImageError as error:
+        raise PictureError(f"{name} is not an image that can be decoded; give a PNG, JPEG, WebP, TIFF, BMP or GIF") from error
+    except Exception as error:  # pillow's decoders promise no set of exceptions; mutated files raised eight kinds
+        reason = " ".join(str(error).split())
+        raise PictureError(f"{name} cannot be decoded ({reason}); it is damaged, so save it again") from error
 
 
 def separate_ink(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -130,22 +138,14 @@ def _is_prepared(grey: NDArray[np.uint8]) -> bool:
 
 
 def _open(data: bytes, name: str) -> NDArray[np.uint8]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as image:
-                return _to_grey(image, name)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PictureError(f"{name} has more than 50 megapixels; give a smaller one") from error
-    except UnidentifiedImageError as error:
-        raise PictureError(f"{name} is not an image that can be decoded; give a PNG, JPEG, WebP, TIFF, BMP or GIF") from error
-    except PictureError:
-        raise
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise PictureError(f"{name} cannot be decoded ({error}); it is damaged, so save it again") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(io.BytesIO(data)) as image:
+            return _to_grey(image, name)
 
 
-def _to_grey(image: Image.Image, name: str = "the picture") -> NDArray[np.uint8]:
+def _to_grey(image: Image.Image, name: str) -> NDArray[np.uint8]:
     width, height = image.size
     if width * height > LARGEST_PIXELS:
         raise PictureError(f"{name} has {width} x {height} pixels, more than 50 megapixels; give a smaller one")

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,15 @@ FLAGS = ("epochs", "batch_size", "lr", "seed", "images", "adder", "operation", "
 PACKAGES = ("torch", "numpy", "scipy", "pillow", "safetensors")
 
 
-def describe_origin(recipe: Recipe, mnist: Mnist, data: str | os.PathLike[str] | None, device: str) -> dict[str, Any]:
-    """What ``run.json`` says beside the recipe: when, how, with what, on what, from which data."""
+def describe_origin(
+    recipe: Recipe, mnist: Mnist, data: str | os.PathLike[str] | None, device: str, test: bool, watch: Sequence[str]
+) -> dict[str, Any]:
+    """What ``run.json`` says beside the recipe: what is measured, when, how, with what, on what, from which data."""
     directory = None if data is None else str(Path(data).resolve())
     return {
+        "measured": {"test": test, "watch": list(watch)},
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "command": write_command(recipe, directory),
+        "command": write_command(recipe, directory, test),
         "versions": collect_versions(),
         "commit": find_commit(),
         "hardware": describe_hardware(choose_device(device).type, recipe.precision),
@@ -35,12 +39,12 @@ def describe_origin(recipe: Recipe, mnist: Mnist, data: str | os.PathLike[str] |
     }
 
 
-def write_command(recipe: Recipe, data: str | None = None) -> str:
-    """The command line that trains a recipe."""
+def write_command(recipe: Recipe, data: str | None, test: bool) -> str:
+    """The command line that trains a recipe and measures the same images."""
     words = ["seesum", "train", recipe.system]
     for name, value in recipe.changes_from(find_system(recipe.system).recipe).items():
         words += [f"--{name.replace('_', '-')}", str(value)] if name in FLAGS else ["--set", format_change(name, value)]
-    return shlex.join([*words, *(["--data", data] if data else [])])
+    return shlex.join([*words, *["--test"] * test, *(["--data", data] if data else [])])
 
 
 def collect_versions() -> dict[str, str]:

@@ -56,6 +56,16 @@ class Augmentation:
     """Factor on the distance from the image's mean, uniform within 1 - contrast and 1 + contrast."""
 
 
+WHOLE_NUMBERS = {
+    "epochs": (1, 1_000_000),
+    "batch_size": (1, 1_000_000),
+    "held_out": (0, 10),
+    "seed": (0, 2**32 - 1),
+    "split_seed": (0, 2**32 - 1),
+}
+"""Fields that are whole numbers, and their range."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Everything that decides which weights come out of a training run, and nothing else."""
@@ -113,15 +123,25 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse values no run can have; names are checked where their registries live."""
-        for field in ("epochs", "batch_size"):
-            _require(getattr(self, field) >= 1, f"{field} is {getattr(self, field)}, but must be at least 1")
-        _require(math.isfinite(self.lr) and self.lr > 0, f"lr is {self.lr}, but must be a number above 0, such as 0.01")
-        _require(0 <= self.held_out <= 10, f"held_out is {self.held_out}, but must be from 0 to 10")
-        smoothing = self.label_smoothing
-        _require(0 <= smoothing < 1, f"label_smoothing is {smoothing}, but must be at least 0 and below 1")
-        _require(0 <= self.ema < 1, f"ema is {self.ema}, but must be at least 0 and below 1")
-        _require(0 <= self.seed < 2**32, f"seed is {self.seed}, but must be a whole number from 0 to {2**32 - 1}")
-        _require(self.std > 0, f"std is {self.std}, but must be above 0")
+        object.__setattr__(self, "images", str(self.images))  # Python users write 500, the command line "500"
+        for name, (lowest, highest) in WHOLE_NUMBERS.items():
+            value = getattr(self, name)
+            whole = isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest
+            _require(whole, f"{name} is {value}, but must be a whole number from {lowest} to {highest}")
+        above_zero = {"lr": self.lr, "std": self.std}
+        for name, value in above_zero.items():
+            _require(_is_number(value) and value > 0, f"{name} is {value}, but must be a number above 0, such as 0.01")
+        or_zero = {"weight_decay": self.weight_decay}
+        or_zero |= {f"augmentation.{name}": value for name, value in dataclasses.asdict(self.augmentation).items()}
+        for name, value in or_zero.items():
+            _require(_is_number(value) and value >= 0, f"{name} is {value}, but must be a number of at least 0")
+        _require(_is_number(self.mean), f"mean is {self.mean}, but must be a number")
+        _require(len(self.betas) == 2, f"betas is {self.betas}, but must be two numbers, such as 0.9,0.999")
+        shares = {name: getattr(self, name) for name in ("label_smoothing", "ema", "momentum", "warmup")}
+        shares |= {f"betas[{place}]": beta for place, beta in enumerate(self.betas)}
+        shares |= {"augmentation.scale": self.augmentation.scale}
+        for name, value in shares.items():
+            _require(_is_number(value) and 0 <= value < 1, f"{name} is {value}, but must be at least 0 and below 1")
 
     def changes_from(self, other: Recipe) -> dict[str, Any]:
         """The fields, as ``parse_changes`` names them, in which this recipe differs from another."""
@@ -160,6 +180,10 @@ class Recipe:
             raise InputError(f"this is not a recipe of this version of seesum ({error}); train the run anew") from error
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def _require(condition: bool, sentence: str) -> None:
     if not condition:
         raise InputError(sentence)
@@ -176,6 +200,7 @@ def parse_changes(texts: Iterable[str], recipe: Recipe) -> dict[str, Any]:
     for text in texts:
         name, equals, value = text.partition("=")
         _require(bool(equals), f"{text!r} is no change of a recipe; write it as FIELD=VALUE, such as label_smoothing=0.2")
+        _require(name != "system", "the system is given by its name and not with --set")
         _require(name in current, f"a recipe has no field {name!r}; its fields are {', '.join(sorted(current))}")
         kind = type(current[name])
         try:

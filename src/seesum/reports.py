@@ -15,6 +15,7 @@ import numpy as np
 from seesum import pictures
 from seesum.adders import TableAdder
 from seesum.checkpoint import Run, write_atomically
+from seesum.losses import LOSSES
 from seesum.metrics import Forecast, bound_share, count_confusion, detail_forecast, format_share, pick_winners
 from seesum.mnist import Part
 from seesum.network import Network, describe_layers
@@ -25,11 +26,7 @@ from seesum.task import ADDENDS, OPERATIONS, STRATEGIES, Splits, draw_addends, s
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LOSS_REASONS = {
-    "sum": "The two are added, so each output is learned for its own sake, and the sum also teaches the digit where the "
-    "adder lets its gradient through.",
-    "average": "The mean of the two is descended: the same minimum as their sum, at half the gradient.",
-}
+SHOWN_SAMPLES = 10
 STYLE = """
 :root{color-scheme:light dark;--line:#8884;--soft:#8882}
 body{font:16px/1.55 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}
@@ -75,9 +72,10 @@ def draw_pictures(evidence: Evidence) -> dict[str, Figure]:
     """The pictures of a run by name: curves, samples, confusion matrices, mistakes, and the table if it learned one."""
     operation = OPERATIONS[evidence.run.recipe.operation]
     answers = pick_winners(evidence.forecast, evidence.part.digits, operation)
+    samples = sample_splits(evidence.splits, evidence.run.recipe, SHOWN_SAMPLES)
     figures = {
         "curves": pictures.draw_curves(evidence.run),
-        "samples": pictures.draw_samples(sample_splits(evidence.splits, evidence.run.recipe), operation),
+        "samples": pictures.draw_samples(samples, evidence.splits.sizes, operation),
         "confusion-digit": pictures.draw_confusion(
             count_confusion(answers.digit, answers.true_digit, 10), "digit: images x addends"
         ),
@@ -225,7 +223,7 @@ def _training(evidence: Evidence, images: dict[str, bytes]) -> str:
     return (
         f"<p><b>Which loss, and why.</b> Both outputs are choices among classes, so each has the negative log-likelihood "
         f"of the right class (cross-entropy), the proper score for a probability: it is least when the probabilities are "
-        f"true. {LOSS_REASONS[recipe.loss]}{smoothing}</p>"
+        f"true. {LOSSES[recipe.loss].reason}{smoothing}</p>"
         f"{_image(images, 'curves', 'loss and accuracy of both outputs over training')}"
         f"<details><summary>The recipe, whole</summary>{_rows(('field', 'value'), rows)}</details>"
     )
@@ -249,8 +247,8 @@ def _table(images: dict[str, bytes]) -> str:
     if "table" not in images:
         return ""
     return (
-        f"<p>Nobody told the network how to add. Each cell was learned from samples; red marks a cell whose likeliest "
-        f"answer is not the true one.</p>{_image(images, 'table', 'the learned table')}"
+        f"<p>What the adder has learned from samples: the likeliest answer to each pair of digit and addend, shaded by its "
+        f"probability; red marks one that is not the true one.</p>{_image(images, 'table', 'the learned table')}"
     )
 
 

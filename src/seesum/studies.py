@@ -6,12 +6,12 @@ import hashlib
 import json
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seesum.checkpoint import RUNS, Run, check_file, read_table, write_rows
+from seesum.checkpoint import RUNS, Run, check_file, read_csv, write_csv
 from seesum.recipe import InputError, Recipe, format_change
 from seesum.systems import find_system
 
@@ -78,29 +78,33 @@ class Study:
         }
 
 
-def name_study(recipe: Recipe, data: str | None, test: bool) -> Path:
-    """Directory of a study without ``--out``: the same for the same recipe and data, so that a stopped one is found again."""
-    settings = json.dumps([{**recipe.to_dict(), "seed": None}, data, test], sort_keys=True)
+def name_study(recipe: Recipe, data: str | None, device: str, measured: Mapping[str, Any]) -> Path:
+    """Directory of a study without ``--out``: the same for the same study, so that a stopped one is found again.
+
+    Args:
+        recipe: its seed does not count.
+        data: folder of the data, or None for the embedded MNIST.
+        device: ``cpu``, ``cuda`` or ``mps``.
+        measured: as in ``run.json``.
+    """
+    settings = json.dumps([{**recipe.to_dict(), "seed": None}, data, device, measured], sort_keys=True)
     return Path(RUNS) / f"{recipe.system}-study-{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
 
 
-def check_membership(run: Run, recipe: Recipe, data: str | None, test: bool) -> None:
+def check_membership(run: Run, recipe: Recipe, data: str | None, measured: Mapping[str, Any]) -> None:
     """Make sure that a run found in a study's directory belongs to the study.
 
     Raises:
-        InputError: another recipe or other data made it, or it was measured on other images.
+        InputError: another recipe or other data made it, or other images are measured.
     """
-    measured = run.metrics["evaluated_on"] if run.finished else None
-    expected = "test" if test or recipe.split == "full" else "validation"
-    reason = None
-    if run.recipe != recipe:
-        reason = "was made by another recipe"
-    elif run.info["data"]["directory"] != data:
-        reason = "was made with other data"
-    elif measured not in (None, expected):
-        reason = f"was measured on {measured} images"
-    if reason:
-        raise InputError(f"{run.directory} {reason}; give --out a new directory")
+    differences = {
+        "has another recipe": run.recipe != recipe,
+        "has other data": run.info["data"]["directory"] != data,
+        "measures other images": run.info["measured"] != measured,
+    }
+    for difference, there in differences.items():
+        if there:
+            raise InputError(f"{run.directory} {difference}; give --out a new directory")
 
 
 def describe_settings(recipe: Recipe) -> str:
@@ -120,15 +124,33 @@ def measure_spread(values: Sequence[float]) -> Spread:
 
 
 def append_row(path: Path, row: dict[str, Any]) -> None:
-    """Append a row to a CSV, or start one.
+    """Append a row to a CSV, or start one; a row that is there already, but for its date, is not written twice.
 
     Raises:
         InputError: the file has other columns.
     """
-    rows = read_table(path)
+    rows = read_csv(path)
     if rows and list(rows[0]) != list(row):
         raise InputError(f"{path} has other columns than this row; give a new file")
-    write_rows(check_file(path), [*rows, row])
+    texts = {name: str(value) for name, value in row.items()}
+    if not any({**known, "date": ""} == {**texts, "date": ""} for known in rows):
+        write_csv(check_file(path), [*rows, row])
+
+
+def merge_rows(
+    path: Path, key: str, replaced: Sequence[str], rows: Sequence[Mapping[str, Any]], order: Sequence[str]
+) -> list[dict[str, str]]:
+    """Put rows into a CSV in place of those whose ``key`` is among ``replaced``, sorted by it in ``order``; gives all.
+
+    Raises:
+        InputError: the file has other columns.
+    """
+    kept = [row for row in read_csv(path) if row.get(key) not in replaced]
+    if rows and kept and list(kept[0]) != list(rows[0]):
+        raise InputError(f"{path} has other columns than these rows; move it away")
+    places = {name: place for place, name in enumerate(order)}
+    write_csv(path, sorted([*kept, *rows], key=lambda row: places.get(row[key], len(places))))
+    return read_csv(path)
 
 
 def _join(values: set[str]) -> str:

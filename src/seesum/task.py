@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from seesum.mnist import Digits, Images, Mnist, Part
 from seesum.recipe import InputError, Recipe, pick
 
+SMALLEST = 1e-30
+"""Probabilities are raised to this before their logarithm is taken."""
 ADDENDS = 10
 """Addends are the whole numbers 0..9."""
 
@@ -148,6 +150,12 @@ class Splits:
     validation: Part | None
     test: Part
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Number of images of each split that there is."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: len(part.digits) for name, part in parts.items() if part is not None}
+
     def pick_part(self, test: bool) -> tuple[Part, str]:
         """The images to measure on, with their name: ``validation`` where there is one, unless ``test`` is asked for."""
         if test or self.validation is None:
@@ -155,17 +163,35 @@ class Splits:
         return self.validation, "validation"
 
 
-def sample_splits(splits: Splits, recipe: Recipe) -> dict[str, Samples]:
-    """Samples of every split by its name, to be looked at: training ones as the first epoch draws them."""
+def sample_splits(splits: Splits, recipe: Recipe, count: int) -> dict[str, Samples]:
+    """The first ``count`` samples of every split by its name, to be looked at.
+
+    Training samples are those of the first epoch, before shuffling; ``every`` shows each image with its first addends.
+    """
     operation = OPERATIONS[recipe.operation]
     parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-    return {
-        name: make_samples(
-            part, operation, recipe.addends if name == "train" else "fixed", np.random.default_rng([recipe.seed, 0])
-        )
-        for name, part in parts.items()
-        if part is not None
-    }
+    samples = {}
+    for name, part in parts.items():
+        if part is None:
+            continue
+        if name == "train":
+            shown = Part(part.images[:count], part.digits[:count]) if recipe.addends == "every" else part
+            drawn = make_training_samples(shown, recipe, epoch=0)
+        else:
+            drawn = make_samples(part, operation, "fixed", np.random.default_rng(recipe.seed))
+        samples[name] = Samples(drawn.images[:count], drawn.addends[:count], drawn.digits[:count], drawn.answers[:count])
+    return samples
+
+
+def make_training_samples(part: Part, recipe: Recipe, epoch: int) -> Samples:
+    """The samples that a recipe trains on in an epoch, counted from 0.
+
+    Raises:
+        InputError: an unknown operation or strategy, or pairs that cannot be held out.
+    """
+    operation = pick(OPERATIONS, recipe.operation, "operation")
+    held_out = hold_out_pairs(operation, recipe.held_out, np.random.default_rng(recipe.seed))
+    return make_samples(part, operation, recipe.addends, np.random.default_rng([recipe.seed, epoch]), held_out)
 
 
 def split_images(mnist: Mnist, recipe: Recipe) -> Splits:
@@ -186,6 +212,8 @@ def split_images(mnist: Mnist, recipe: Recipe) -> Splits:
         chosen = draw_evenly(train.digits, kept, np.random.default_rng(recipe.split_seed))
         validation = _take(train, ~chosen)
         train = _take(train, chosen)
+    if len(train.digits) < 2 or not len(mnist.test.digits):
+        raise InputError("the data has fewer than 2 training images or no test image; give more")
     count = count_images(recipe.images, len(train.digits))
     if count < len(train.digits):
         train = _take(train, draw_evenly(train.digits, count, np.random.default_rng(recipe.seed)))

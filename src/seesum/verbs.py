@@ -11,18 +11,20 @@ import numpy as np
 
 from seesum.adders import TableAdder
 from seesum.checkpoint import Run, check_file, create_run, find_run
-from seesum.metrics import detail_forecast, measure_forecast
-from seesum.mnist import load_mnist
+from seesum.evaluation import measure_answers
+from seesum.metrics import detail_forecast
+from seesum.mnist import Mnist, load_mnist
 from seesum.network import count_parameters, format_layers
 from seesum.pictures import caption_answer, draw_grid, draw_samples, draw_table, save_figure
 from seesum.preprocess import Picture, Pictures, list_pictures, prepare_picture
 from seesum.provenance import describe_origin
 from seesum.reader import Answer, Reader, check_addend
 from seesum.recipe import InputError, Recipe, pick
-from seesum.reports import Evidence, write_report
+from seesum.reports import SHOWN_SAMPLES, Evidence, write_report
+from seesum.state import check_recipe, settle_precision
 from seesum.systems import DEFAULT_SYSTEM, SYSTEMS, build_network, find_system
-from seesum.task import OPERATIONS, Operation, draw_addends, sample_splits, split_images
-from seesum.training import check_recipe, settle_precision, train_run
+from seesum.task import OPERATIONS, Operation, Splits, draw_addends, sample_splits, split_images
+from seesum.training import train_run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,16 +65,17 @@ def train(
     """
     if resume is not None:
         run = find_run(resume)
-        _refuse_changes(run, system, changes)
+        _refuse_changes(run, system, changes, out, test)
+        splits = run.load_splits(data)
     else:
         recipe = settle_precision(find_system(system or DEFAULT_SYSTEM).recipe.replaced(changes), device)
-        run = start_run(recipe, data, device, out)
+        run, splits = start_run(recipe, load_mnist(data), data, device, out, test)
     if summary:
         print(format_layers(build_network(run.recipe)), file=sys.stderr)  # noqa: T201
     if not run.finished:
-        train_run(run, run.load_splits(data), device, test, quiet=quiet)
+        train_run(run, splits, device, quiet)
     if plot:
-        report(run, data=data)
+        report_run(run, splits)
     return run
 
 
@@ -95,10 +98,9 @@ def evaluate(run: PathLike | Run | None = None, *, data: PathLike | None = None,
         part, name = load_mnist(data).test, "test"
     else:
         part, name = found.load_splits().pick_part(test)
-    operation = OPERATIONS[found.recipe.operation]
     forecast = reader.forecast(part.images)
-    measured = {"evaluated_on": name, **measure_forecast(forecast, part.digits, operation)}
-    return {**found.metrics, **measured, **detail_forecast(forecast, part.digits, operation)}
+    measured = {"evaluated_on": name, **measure_answers(forecast, part, found.recipe)}
+    return {**found.metrics, **measured, **detail_forecast(forecast, part.digits, reader.operation)}
 
 
 class Prediction(NamedTuple):
@@ -173,10 +175,16 @@ def report(run: PathLike | Run | None = None, *, data: PathLike | None = None) -
         InputError: no such run, an unfinished one, or damaged weights.
     """
     found = find_run(run)
-    splits = found.load_splits(data)
-    part, _ = splits.pick_part(test=found.metrics["evaluated_on"] == "test")
-    reader = Reader.load(found)
-    return write_report(Evidence(found, splits, part, reader.network, reader.forecast(part.images)))
+    if not found.finished:
+        raise InputError(f"{found.directory} is not finished; finish it with: seesum train --resume {found.directory}")
+    return report_run(found, found.load_splits(data))
+
+
+def report_run(run: Run, splits: Splits) -> Path:
+    """``report`` for a finished run whose images are in memory."""
+    part, _ = splits.pick_part(test=run.metrics["evaluated_on"] == "test")
+    reader = Reader.load(run)
+    return write_report(Evidence(run, splits, part, reader.network, reader.forecast(part.images)))
 
 
 def show(what: str, *, run: PathLike | Run | None = None, plot: PathLike | None = None) -> Path:
@@ -215,24 +223,46 @@ def list_systems() -> list[dict[str, Any]]:
     ]
 
 
-def start_run(recipe: Recipe, data: PathLike | None, device: str, out: PathLike | None) -> Run:
-    """A new run directory, made after all that can be wrong has been checked."""
+def start_run(
+    recipe: Recipe,
+    mnist: Mnist,
+    data: PathLike | None,
+    device: str,
+    out: PathLike | None,
+    test: bool = False,
+    watch: tuple[str, ...] = ("validation",),
+) -> tuple[Run, Splits]:
+    """A new run directory, made after all that can be wrong has been checked, and its images.
+
+    Args:
+        recipe: with a settled precision.
+        mnist: the data set, from the folder ``data`` or embedded.
+        data: as in ``train``; kept, so that the run finds its images again.
+        device: as in ``train``.
+        out: as in ``train``.
+        test: as in ``train``.
+        watch: what is measured after every epoch, of ``validation`` (where the run has it) and ``test``.
+    """
     check_recipe(recipe)
-    mnist = load_mnist(data)
-    split_images(mnist, recipe)
-    return create_run(recipe, describe_origin(recipe, mnist, data, device), out)
+    splits = split_images(mnist, recipe)
+    return create_run(recipe, describe_origin(recipe, mnist, data, device, test, watch), out), splits
 
 
-def _refuse_changes(run: Run, system: str | None, changes: dict[str, Any]) -> None:
+def _refuse_changes(run: Run, system: str | None, changes: dict[str, Any], out: PathLike | None, test: bool) -> None:
     stored = run.recipe
     if system is not None and system != stored.system:
         raise InputError(f"{run.directory} trains {stored.system}, not {system}; a run goes on with its own recipe")
-    differing = stored.replaced(changes).changes_from(stored)
-    for name, value in differing.items():
-        flag = name.partition(".")[0]
+    if out is not None:
+        raise InputError(f"a resumed run goes on in its own directory, {run.directory}; leave --out out")
+    if test and not run.info["measured"]["test"] and stored.split != "full":
+        raise InputError(f"{run.directory} was started without --test; to measure it on test images: seesum evaluate --test")
+    if changes.get("precision") == "auto":
+        changes = {**changes, "precision": None}
+    was = stored.changes_from(stored.replaced(changes))
+    for name, value in stored.replaced(changes).changes_from(stored).items():
         raise InputError(
-            f"{name} is {value} here but {getattr(stored, flag)} in {run.directory}; leave it out, since a run goes on "
-            f"with its own recipe, or train anew"
+            f"{name} is {value} here but {was[name]} in {run.directory}; leave it out, since a run goes on with its own "
+            f"recipe, or train anew"
         )
 
 
@@ -256,7 +286,7 @@ def _draw_samples(run: PathLike | Run | None) -> Figure:
             raise
         recipe = find_system(DEFAULT_SYSTEM).recipe
         splits = split_images(load_mnist(), recipe)
-    return draw_samples(sample_splits(splits, recipe), OPERATIONS[recipe.operation])
+    return draw_samples(sample_splits(splits, recipe, SHOWN_SAMPLES), splits.sizes, OPERATIONS[recipe.operation])
 
 
 def _draw_table(run: PathLike | Run | None) -> Figure:

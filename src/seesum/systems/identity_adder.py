@@ -5,7 +5,8 @@ and momentum 0.9, batches of 128, 15 epochs, the sum of two cross-entropies, an 
 read.
 
 We chose: the stratified split of this package (the source shuffles with a seed of its own); augmentation as geometry
-first and light second, for a batch at once. The source also redraws addends in evaluation, so that its own figures move
+first and light second, for a batch at once, bilinear and with shifts of any size, where the source's library takes the
+nearest pixel and whole shifts. The source also redraws addends in evaluation, so that its own figures move
 from run to run; ours are over all ten addends. Its printed "loss for both" is the digit's loss; ours is the sum of
 both. Its accuracies of training and validation count a sample when both outputs are right.
 """
@@ -72,7 +73,9 @@ IDENTITY_ADDER = System(
             Figure("digit", "last", 99.16),
             Figure("sum", "last", 99.12),
             Figure("both", "last", 99.00),
+            Figure("both", "best", 98.84, on="validation"),
             Figure("both", "last", 98.84, on="validation"),
+            Figure("both", "best", 97.84, on="train"),
             Figure("both", "last", 97.84, on="train"),
         ),
         parameters=13_136,

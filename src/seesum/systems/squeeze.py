@@ -6,8 +6,8 @@ From the source: the layers and their order, 7,364 parameters, 20 epochs, batche
 
 Where it is silent we chose: one fixed addend per image; and SGD with momentum 0.9, of the ordinary optimisers the one
 whose first epoch looks like the published one (LOG.md has the comparison). Images are normalised with MNIST's mean and
-standard deviation. Its "total" is the mean of digit and sum accuracy, not the share of samples with both right; we
-report the latter as "both", and it is no published figure.
+standard deviation. Its "total" is the mean of digit and sum accuracy, here the output "mean", and not the share of
+samples with both right, "both".
 """
 
 from __future__ import annotations
@@ -55,8 +55,15 @@ SQUEEZE = System(
         figures=(
             Figure("digit", 1, 95.28),
             Figure("sum", 1, 21.37),
+            Figure("mean", 1, 58.33),
             Figure("digit", "best", 99.17),
             Figure("sum", "best", 98.49),
+            Figure("mean", "best", 98.80),
+            Figure("digit", 1, 73.14, on="train"),
+            Figure("sum", 1, 13.48, on="train"),
+            Figure("mean", 1, 43.31, on="train"),
+            Figure("digit", "best", 98.76, on="train"),
+            Figure("sum", "best", 97.43, on="train"),
         ),
         parameters=7_364,
     ),

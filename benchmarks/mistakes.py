@@ -1,0 +1,105 @@
+"""What three mistakes of published systems do to their figures; LOG.md has the results.
+
+    python benchmarks/mistakes.py wide --epochs 3
+    python benchmarks/mistakes.py figures RUN
+
+``wide`` trains published system 2 with its 18 sum outputs, which forbids the addend 9 in training, and measures each addend.
+``figures`` takes a finished run of ``identity-adder``: how far its sum accuracy moves when addends are redrawn for each
+evaluation, and how far the digit's loss alone is from the loss of both.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+import torch
+
+import seesum
+from seesum.adders import Concat
+from seesum.batches import Batches
+from seesum.checkpoint import find_run
+from seesum.evaluation import forecast_every
+from seesum.mnist import Part
+from seesum.network import Network
+from seesum.progress import Progress
+from seesum.state import State
+from seesum.systems import find_system
+from seesum.task import ADDENDS
+from seesum.training import train_epoch
+
+CPU = torch.device("cpu")
+CLASSES = 18
+
+
+class AddendsTo8(Batches):
+    """Batches in which the addend 9 never occurs, so that no sum is 18."""
+
+    def _draw(self, epoch: int) -> None:
+        super()._draw(epoch)
+        images, _, digits, _ = self._tensors
+        addends = torch.from_numpy(np.random.default_rng(self.recipe.seed).integers(0, 9, len(digits)))
+        self._tensors = (images, addends, digits, digits + addends)
+
+
+def narrow(network: Network) -> None:
+    """Take the class 18 from the last layer of the adder, as published."""
+    assert isinstance(network.adder, Concat)
+    last = network.adder.mlp[-1]
+    assert isinstance(last, torch.nn.Linear)
+    last.weight = torch.nn.Parameter(last.weight[:CLASSES].detach().clone())
+    last.bias = torch.nn.Parameter(last.bias[:CLASSES].detach().clone())
+
+
+def measure_wide(epochs: int) -> None:
+    """Train with 18 sums, and print the accuracy of the sum for the addends 0 to 8, for 9, and for 9 + 9."""
+    data = seesum.load_mnist()
+    recipe = find_system("wide").recipe.replaced({"epochs": epochs})
+    torch.manual_seed(recipe.seed)
+    state = State(recipe, CPU)
+    narrow(state.network)
+    state.optimiser = torch.optim.SGD(state.network.parameters(), recipe.lr, momentum=recipe.momentum, fused=True)
+    batches = AddendsTo8(data.train, recipe, CPU, state.generator)
+    with Progress(f"wide with {CLASSES} sums", epochs * batches.count_steps()) as progress:
+        for state.epoch in range(epochs):
+            train_epoch(state, batches, progress)
+    forecast = forecast_every(state.network, data.test.images, recipe, CPU)
+    right = forecast.sum_p.argmax(2) == data.test.digits[:, None] + np.arange(ADDENDS)
+    digit = (forecast.digit_p[:, 0].argmax(1) == data.test.digits).mean()
+    nines = data.test.digits == 9
+    print(f"{epochs} epochs, seed 0: digit {digit:.2%}; sum with addends 0-8 {right[:, :9].mean():.2%}, with addend 9 ", end="")
+    print(f"{right[:, 9].mean():.2%}, of 9 + 9 {right[nines, 9].mean():.2%}, over all ten {right.mean():.2%}")
+
+
+def measure_figures(run: str, draws: int = 1000) -> None:
+    """Print the spread of the sum's accuracy over redrawn addends, and the losses of a run."""
+    found = find_run(run)
+    test: Part = found.load_splits().test
+    forecast = seesum.Reader.load(found).forecast(test.images)
+    right = forecast.sum_p.argmax(2) == test.digits[:, None] + np.arange(ADDENDS)
+    rng = np.random.default_rng(0)
+    rows = np.arange(len(right))
+    redrawn = [right[rows, rng.integers(0, ADDENDS, len(rows))].mean() for _ in range(draws)]
+    print(f"sum over all ten addends {right.mean():.3%}; redrawn {draws} times: std {np.std(redrawn):.3%}, ", end="")
+    print(f"from {min(redrawn):.2%} to {max(redrawn):.2%}")
+    metrics = seesum.evaluate(found, test=True)
+    print(f"loss of the digit {metrics['digit_loss']:.4f}, of the sum {metrics['sum_loss']:.4f}, of both {metrics['loss']:.4f}")
+
+
+def main() -> None:
+    """Parse and measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    wide = commands.add_parser("wide")
+    wide.add_argument("--epochs", type=int, default=3)
+    figures = commands.add_parser("figures")
+    figures.add_argument("run")
+    chosen = parser.parse_args()
+    if chosen.command == "wide":
+        measure_wide(chosen.epochs)
+    else:
+        measure_figures(chosen.run)
+
+
+if __name__ == "__main__":
+    main()
