@@ -22,28 +22,30 @@ def draw_published(rows: Sequence[dict[str, Any]]) -> Figure:
     ``rows`` are those of ``published.csv``. Points by epoch are joined; ``best`` and ``last`` stand at the right edge.
     """
     systems = list(dict.fromkeys(row["system"] for row in rows))
-    figure = make_figure(3.3 * len(systems), 3.6)
-    panels = figure.subplots(1, len(systems), squeeze=False)[0]
+    figure = make_figure(3.4 * len(systems), 4)
+    panels = figure.subplots(1, len(systems), squeeze=False, sharey=True)[0]
     for panel, system in zip(panels, systems, strict=True):
         mine = [row for row in rows if row["system"] == system and row["on"] == "test" and row["output"] in COLOURS]
         places = list(dict.fromkeys(str(row["epoch"]) for row in mine))
-        for output, colour in COLOURS.items():
+        for offset, (output, colour) in zip((-0.2, 0.0, 0.2), COLOURS.items(), strict=True):
             some = [row for row in mine if row["output"] == output]
-            x = [places.index(str(row["epoch"])) for row in some]
+            x = [places.index(str(row["epoch"])) + offset for row in some]
             published = [100 - float(row["published"] or "nan") for row in some]
             errors = [100 - float(row["reproduced_mean"]) for row in some]
             spread = [float(row["reproduced_std"]) for row in some]
             panel.plot(x, published, "o", mfc="none", color=colour, markersize=9)
             panel.errorbar(x, errors, spread, fmt="o", color=colour, markersize=4, capsize=3, label=output if some else None)
         panel.set_yscale("log")
-        panel.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        panel.invert_yaxis()
-        panel.set(title=system, xticks=range(len(places)), xlabel="epoch")
+        panel.set(title=system, xticks=range(len(places)), xlabel="epoch", xlim=(-0.6, len(places) - 0.4))
         panel.set_xticklabels(places, fontsize=8)
         panel.grid(alpha=0.25)
-        panel.legend(frameon=False, fontsize=8)
+    ticks = [0.5, 1, 2, 5, 10, 20, 50, 100]
+    panels[0].set_yticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
+    panels[0].minorticks_off()
+    panels[0].invert_yaxis()
+    panels[0].legend(frameon=False, fontsize=9, loc="lower right")
     panels[0].set_ylabel("wrong on the test images (%)")
-    figure.suptitle("published (rings) and reproduced (dots); higher is better")
+    figure.suptitle("published (rings) and reproduced (dots, with their standard deviation over seeds); higher is better")
     return figure
 
 

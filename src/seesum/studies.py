@@ -62,7 +62,7 @@ class Study:
             "precision": first.recipe.precision,
             "evaluated_on": first.metrics["evaluated_on"],
             "parameters": first.metrics["parameters"],
-            "seeds": f"0-{len(self.runs) - 1}",
+            "seeds": f"0-{len(self.runs) - 1}" if len(self.runs) > 1 else "0",
             "n": len(self.runs),
         }
         for name in ("digit_accuracy", "sum_accuracy", "both_accuracy"):

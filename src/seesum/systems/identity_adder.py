@@ -80,5 +80,5 @@ IDENTITY_ADDER = System(
         ),
         parameters=13_136,
     ),
-    result=Result(digit=0.0, sum=0.0, runs=3),
+    result=Result(digit=99.22, sum=99.19, runs=3),
 )

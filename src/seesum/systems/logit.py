@@ -46,5 +46,5 @@ LOGIT = System(
             Figure("sum", 10, 97.49, on="train"),
         ),
     ),
-    result=Result(digit=0.0, sum=0.0, runs=3),
+    result=Result(digit=99.29, sum=99.09, runs=3),
 )

@@ -67,5 +67,5 @@ SQUEEZE = System(
         ),
         parameters=7_364,
     ),
-    result=Result(digit=0.0, sum=0.0, runs=3),
+    result=Result(digit=99.11, sum=98.44, runs=3),
 )
