@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import struct
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import seesum
+from seesum import cli
 from seesum.checkpoint import Run
 from seesum.mnist import NAMINGS, Mnist, Part, load_mnist
 
@@ -62,3 +66,29 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current directory."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+class Done:
+    """What a command gave."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def command(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run a command line in this process, exactly as the installed command does."""
+
+    def run(*words: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["seesum", *map(str, words)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capfd.readouterr()
+        return Done(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run

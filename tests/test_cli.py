@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -21,32 +20,6 @@ from seesum.checkpoint import Run
 from seesum.provenance import FLAGS
 
 ROOT = Path(__file__).parents[1]
-
-
-class Done:
-    """What a command gave."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def seesum(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Run a command line in this process, exactly as the installed command does."""
-
-    def run(*words: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["seesum", *map(str, words)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capfd.readouterr()
-        return Done(int(ended.value.code or 0), captured.out, captured.err)
-
-    return run
 
 
 def measure(path: str) -> int:
@@ -79,25 +52,25 @@ def test_help_answers_at_once() -> None:
 
 
 @pytest.mark.parametrize("words", [(), ("--help",), ("-h",), ("train", "--help")])
-def test_help_and_bare_command(seesum: Any, words: tuple[str, ...]) -> None:
-    done = seesum(*words)
+def test_help_and_bare_command(command: Any, words: tuple[str, ...]) -> None:
+    done = command(*words)
     assert "Usage: seesum" in done.out + done.err
 
 
-def test_version(seesum: Any) -> None:
+def test_version(command: Any) -> None:
     import seesum as package
 
-    assert seesum("--version").out == f"seesum {package.__version__}\n"
+    assert command("--version").out == f"seesum {package.__version__}\n"
 
 
-def test_train_has_a_flag_for_each_of_the_recipes_flags(seesum: Any) -> None:
-    text = seesum("train", "--help").out
+def test_train_has_a_flag_for_each_of_the_recipes_flags(command: Any) -> None:
+    text = command("train", "--help").out
     assert [name for name in FLAGS if f"--{name.replace('_', '-')}" not in text] == []
 
 
 @pytest.mark.usefixtures("elsewhere")
-def test_train_evaluate_predict_show_report(seesum: Any) -> None:
-    trained = seesum("train", "fast", "--images", 3000, "--seed", 3, "--summary", "--set", "label_smoothing=0.05")
+def test_train_evaluate_predict_show_report(command: Any) -> None:
+    trained = command("train", "fast", "--images", 3000, "--seed", 3, "--summary", "--set", "label_smoothing=0.05")
     assert trained.code == 0
     assert "digit" in trained.out
     assert "report.html" in trained.out
@@ -108,52 +81,53 @@ def test_train_evaluate_predict_show_report(seesum: Any) -> None:
     assert Run(directory).info["command"].startswith("seesum train fast")
     assert "--set label_smoothing=0.05" in Run(directory).info["command"]
 
-    evaluated = seesum("evaluate", "latest", "--json")
+    evaluated = command("evaluate", "latest", "--json")
     assert evaluated.json["sum_accuracy"] == Run(directory).metrics["sum_accuracy"]
     assert len(evaluated.json["per_digit"]) == len(evaluated.json["per_addend"]) == 10
-    assert "addend" in seesum("evaluate").out
-    assert seesum("evaluate", directory).code == 0
+    assert "addend" in command("evaluate").out
+    assert command("evaluate", directory).code == 0
 
     pictures = [str(path) for path in sorted((ROOT / "examples").iterdir())]
-    predicted = seesum("predict", *pictures, "--add", 7, "--json").json["predictions"]
+    predicted = command("predict", *pictures, "--add", 7, "--json").json["predictions"]
     assert [row["addend"] for row in predicted] == [7, 7, 7]
     assert all(len(row["sum_probabilities"]) == 19 for row in predicted)
-    assert all(name in seesum("predict", *pictures, "--add", "7").out for name in pictures)
-    assert seesum("predict", "--random", 25, "--plot", "answers.png").code == 0
+    assert all(name in command("predict", *pictures, "--add", "7").out for name in pictures)
+    assert command("predict", "--random", 25, "--plot", "answers.png").code == 0
     assert measure("answers.png") > 500
-    assert len(seesum("predict", "--random", 4, "--add", 2, "--json").json["predictions"]) == 4
+    assert len(command("predict", "--random", 4, "--add", 2, "--json").json["predictions"]) == 4
 
     for what in ("samples", "table"):
-        assert seesum("show", what).code == 0
+        assert command("show", what).code == 0
         assert measure(f"{what}.png") > 300
     (directory / "report.html").unlink()
-    assert seesum("report").code == 0
+    assert command("report").code == 0
     assert (directory / "report.html").exists()
 
 
 @pytest.mark.usefixtures("elsewhere")
-def test_json_is_one_object_and_nothing_else(seesum: Any) -> None:
-    assert seesum("train", "--images", 600, "--json", "--no-plot").json["system"] == "fast"
-    assert seesum("study", "--images", 300, "--seeds", 2, "--json").json["n"] == 2
-    assert {row["system"] for row in seesum("systems", "--json").json["systems"]} >= {"fast", "squeeze"}
-    assert seesum("show", "samples", "--json").json == {"picture": "samples.png"}
-    reproduced = seesum("reproduce", "squeeze", "--epochs", 1, "--images", 300, "--seeds", 1, "--json")
+def test_json_is_one_object_and_nothing_else(command: Any, small_data: Path) -> None:
+    small = ("--data", small_data, "--json")
+    assert command("train", *small, "--no-plot").json["system"] == "fast"
+    assert command("study", "--seeds", 2, *small).json["n"] == 2
+    assert {row["system"] for row in command("systems", "--json").json["systems"]} >= {"fast", "squeeze"}
+    assert command("show", "samples", "--json").json == {"picture": "samples.png"}
+    reproduced = command("reproduce", "squeeze", "--epochs", 1, "--seeds", 1, *small)
     assert reproduced.json["rows"][0]["system"] == "squeeze"
 
 
 @pytest.mark.usefixtures("elsewhere")
-def test_recorded_command_makes_the_same_run(seesum: Any) -> None:
-    words = "train fast --images 700 --batch-size 50 --lr 0.003 --epochs 2 --seed 5 --adder concat --split validate"
+def test_recorded_command_makes_the_same_run(command: Any, small_data: Path) -> None:
+    words = f"train fast --data {small_data} --images 400 --batch-size 50 --lr 0.003 --epochs 2 --seed 5 --adder concat --split validate"
     assert (
-        seesum(
+        command(
             *words.split(), "--precision", "fp32", "--out", "first", "--set", "betas=0.8,0.9", "--set", "augmentation.rotate=4"
         ).code
         == 0
     )
     first = Run(Path("first"))
-    command = first.info["command"].split()
-    assert command[0] == "seesum"
-    assert seesum(*command[1:], "--out", "second").code == 0
+    recorded = first.info["command"].split()
+    assert recorded[0] == "seesum"
+    assert command(*recorded[1:], "--out", "second").code == 0
     second = Run(Path("second"))
     assert first.recipe == second.recipe
     assert (Path("first") / "weights.safetensors").read_bytes() == (Path("second") / "weights.safetensors").read_bytes()
@@ -241,7 +215,7 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_gets_one_sentence(seesum: Any, elsewhere: Path, small_run: Run, tableless: Path, mistake: str) -> None:
+def test_a_mistake_gets_one_sentence(command: Any, elsewhere: Path, small_run: Run, tableless: Path, mistake: str) -> None:
     (elsewhere / "empty").mkdir()
     (elsewhere / "taken").mkdir()
     (elsewhere / "taken" / "thesis.txt").write_text("mine")
@@ -259,7 +233,7 @@ def test_a_mistake_gets_one_sentence(seesum: Any, elsewhere: Path, small_run: Ru
     before = sorted(path.relative_to(elsewhere) for path in elsewhere.rglob("*"))
 
     words, expected = MISTAKES[mistake]
-    done = seesum(*words)
+    done = command(*words)
 
     assert done.code == 2
     assert done.out == ""

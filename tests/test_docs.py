@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,17 +47,16 @@ def place(tmp_path_factory: pytest.TempPathFactory, small_run: Run, small_data: 
     return place
 
 
-@pytest.mark.parametrize("command", find_commands("seesum "))
-def test_command(command: str, place: Path, small_data: Path) -> None:
-    words = shlex.split(command)[1:]
+@pytest.mark.parametrize("line", find_commands("seesum "))
+def test_command(line: str, command: Any, place: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    words = shlex.split(line)[1:]
     small = SMALL.get(words[0], [])
     if words[0] in ("reproduce", "compare"):
         small = [*small, "--data", str(small_data)]
-    done = subprocess.run(
-        [sys.executable, "-m", "seesum", *words, *small], cwd=place, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip()
+    done = command(*words, *small)
+    assert done.code == 0, done.err
+    assert done.out.strip()
 
 
 def test_commands_are_found() -> None:
