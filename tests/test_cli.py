@@ -117,10 +117,22 @@ def test_json_is_one_object_and_nothing_else(command: Any, small_data: Path) -> 
 
 @pytest.mark.usefixtures("elsewhere")
 def test_recorded_command_makes_the_same_run(command: Any, small_data: Path) -> None:
-    words = f"train fast --data {small_data} --images 400 --batch-size 50 --lr 0.003 --epochs 2 --seed 5 --adder concat --split validate"
+    words = f"train fast --data {small_data} --images 400 --batch-size 50 --lr 0.003 --epochs 2 --seed 5"
     assert (
         command(
-            *words.split(), "--precision", "fp32", "--out", "first", "--set", "betas=0.8,0.9", "--set", "augmentation.rotate=4"
+            *words.split(),
+            "--adder",
+            "concat",
+            "--split",
+            "validate",
+            "--precision",
+            "fp32",
+            "--out",
+            "first",
+            "--set",
+            "betas=0.8,0.9",
+            "--set",
+            "augmentation.rotate=4",
         ).code
         == 0
     )
