@@ -74,14 +74,18 @@ def draw_comparison(rows: Sequence[dict[str, Any]], traces: dict[str, list[NDArr
         panel.set(title=title, xlabel=label)
 
     for index, adder in enumerate(adders):
-        for name, marker, size in (("digit_accuracy", "o", 9), ("sum_accuracy", "o", 5)):
+        for name, size in (("digit_accuracy", 10), ("sum_accuracy", 5)):
             mean, std = (100 * value(adder, "all images", f"{name}_{kind}") for kind in ("mean", "std"))
             face = "none" if name == "digit_accuracy" else colours[adder]
-            panel_style = {"fmt": marker, "markersize": size, "mfc": face, "color": colours[adder], "capsize": 3}
-            accuracy.errorbar(mean, index, xerr=std, **panel_style)
+            reach = [[min(std, 0.9 * (100 - mean))], [std]]  # a logarithmic axis has no room for zero
+            style = {"fmt": "o", "markersize": size, "mfc": face, "color": colours[adder], "capsize": 3}
+            accuracy.errorbar(100 - mean, index, xerr=reach, **style)
+    accuracy.set_xscale("log")
+    accuracy.set_xticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
+    accuracy.minorticks_off()
     accuracy.set_yticks(range(len(adders)), adders)
     accuracy.invert_yaxis()
-    accuracy.set(title="all images: digit (ring) and sum (dot)", xlabel="accuracy (%), mean and std over seeds")
+    accuracy.set(title="all images: digit (ring) and sum (dot)", xlabel="wrong (%), mean and std over seeds; left is better")
 
     for adder, runs in traces.items():
         mean_trace = 100 * np.mean([run[: min(map(len, runs))] for run in runs], 0)
@@ -118,9 +122,9 @@ def draw_comparison(rows: Sequence[dict[str, Any]], traces: dict[str, list[NDArr
 
 def draw_tables(tables: dict[str, NDArray[np.float32]]) -> Figure:
     """Learned tables [10, 10, S] of several operations side by side; wrong cells are red."""
-    figure = make_figure(4.2 * len(tables), 4.4)
+    figure = make_figure(4.2 * len(tables), 4.9)
     for panel, (name, table) in zip(figure.subplots(1, len(tables), squeeze=False)[0], tables.items(), strict=True):
         fill_table(panel, table, OPERATIONS[name])
         panel.set_title(name)
-    figure.suptitle("the table adder, taught five operations by samples alone: the likeliest answer of each cell")
+    figure.suptitle("the table adder, taught five operations by samples alone: the likeliest answer of each cell", y=1.04)
     return figure
