@@ -29,7 +29,7 @@ all: .venv/.ready
 	@touch $@
 
 test: .venv/.ready-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 test-slow: .venv/.ready-dev
 	$(BIN)/python -m pytest -m slow

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side, a core each: torch must not take them all
+
 import seesum
 from seesum import cli
 from seesum.checkpoint import Run
