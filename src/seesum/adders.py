@@ -176,8 +176,8 @@ class LowRankTable(TableAdder):
     The canonical polyadic form (Hitchcock 1927, J. Math. Phys. 6). Cells share weights, so the cell of a pair never seen
     is filled from the others, rightly if the operation is simple in this form: addition is, since -(s - d - a)^2 / 2 has,
     up to what is the same for every s, the three terms s d, s a and -s^2 / 2. One epoch of Adam does not find that form:
-    over five seeds the sum has 86 +- 11 %, and 2 % on pairs never seen (results/adders.csv). Cost: (20 + S) R weights, 312 for addition
-    with R = 8.
+    over five seeds the sum has 86 +- 11 %, and 2 % on pairs never seen (results/adders.csv). Cost: (20 + S) R weights,
+    312 for addition with R = 8.
     """
 
     def __init__(self, features: int, operation: Operation, rank: int = 8) -> None:
