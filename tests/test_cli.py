@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import time
@@ -39,16 +38,6 @@ def test_help_names_every_command_and_needs_no_torch() -> None:
         assert command.callback is not None
         assert command.callback.__name__ in done.stdout
         assert command.callback.__doc__
-
-
-def test_help_answers_at_once() -> None:
-    """The contract is 0.3 s; on a machine that is busy with other things the median of five is allowed twice that."""
-    seconds = []
-    for _ in range(5):
-        start = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "seesum", "--help"], capture_output=True, check=True)
-        seconds.append(time.perf_counter() - start)
-    assert statistics.median(seconds) < 0.6
 
 
 @pytest.mark.parametrize("words", [(), ("--help",), ("-h",), ("train", "--help")])
