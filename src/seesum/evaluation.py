@@ -9,7 +9,7 @@ import numpy as np
 from seesum.metrics import Forecast, measure_forecast, measure_pairs
 from seesum.mnist import Images, Part
 from seesum.recipe import Recipe
-from seesum.task import ADDENDS, OPERATIONS, hold_out_pairs
+from seesum.task import ADDENDS, OPERATIONS, find_held_out
 
 if TYPE_CHECKING:
     import torch
@@ -51,6 +51,5 @@ def forecast_every(network: Network, images: Images, recipe: Recipe, device: tor
 def measure_answers(forecast: Forecast, part: Part, recipe: Recipe) -> dict[str, float | int]:
     """Metrics of a forecast over all images of a part x 10 addends; with pairs held out, also on exactly those."""
     operation = OPERATIONS[recipe.operation]
-    held_out = hold_out_pairs(operation, recipe.held_out, np.random.default_rng(recipe.seed))
-    apart = measure_pairs(forecast, part.digits, operation, held_out)
+    apart = measure_pairs(forecast, part.digits, operation, find_held_out(recipe))
     return measure_forecast(forecast, part.digits, operation) | {f"held_out_{name}": value for name, value in apart.items()}

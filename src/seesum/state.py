@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,7 +15,7 @@ from seesum.losses import LOSSES
 from seesum.network import Network
 from seesum.recipe import InputError, Recipe, pick
 from seesum.systems import build_network
-from seesum.task import OPERATIONS, STRATEGIES, hold_out_pairs
+from seesum.task import STRATEGIES, find_held_out
 
 OPTIMISERS: dict[str, Callable[[Iterable[Tensor], Recipe], torch.optim.Optimizer]] = {
     "adam": lambda weights, r: torch.optim.Adam(weights, r.lr, betas=r.betas, weight_decay=r.weight_decay, fused=True),
@@ -135,7 +134,7 @@ def check_recipe(recipe: Recipe) -> None:
         (LOSSES, recipe.loss, "loss"),
     ):
         pick(registry, name, what)
-    hold_out_pairs(pick(OPERATIONS, recipe.operation, "operation"), recipe.held_out, np.random.default_rng(recipe.seed))
+    find_held_out(recipe)
     with torch.random.fork_rng(devices=[]):
         State(recipe, torch.device("cpu"))
 

@@ -151,10 +151,15 @@ class Splits:
     test: Part
 
     @property
+    def parts(self) -> dict[str, Part]:
+        """The splits that there are, by name."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: part for name, part in parts.items() if part is not None}
+
+    @property
     def sizes(self) -> dict[str, int]:
         """Number of images of each split that there is."""
-        parts = {"train": self.train, "validation": self.validation, "test": self.test}
-        return {name: len(part.digits) for name, part in parts.items() if part is not None}
+        return {name: len(part.digits) for name, part in self.parts.items()}
 
     def pick_part(self, test: bool) -> tuple[Part, str]:
         """The images to measure on, with their name: ``validation`` where there is one, unless ``test`` is asked for."""
@@ -169,11 +174,8 @@ def sample_splits(splits: Splits, recipe: Recipe, count: int) -> dict[str, Sampl
     Training samples are those of the first epoch, before shuffling; ``every`` shows each image with its first addends.
     """
     operation = OPERATIONS[recipe.operation]
-    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     samples = {}
-    for name, part in parts.items():
-        if part is None:
-            continue
+    for name, part in splits.parts.items():
         if name == "train":
             shown = Part(part.images[:count], part.digits[:count]) if recipe.addends == "every" else part
             drawn = make_training_samples(shown, recipe, epoch=0)
@@ -190,8 +192,18 @@ def make_training_samples(part: Part, recipe: Recipe, epoch: int) -> Samples:
         InputError: an unknown operation or strategy, or pairs that cannot be held out.
     """
     operation = pick(OPERATIONS, recipe.operation, "operation")
-    held_out = hold_out_pairs(operation, recipe.held_out, np.random.default_rng(recipe.seed))
-    return make_samples(part, operation, recipe.addends, np.random.default_rng([recipe.seed, epoch]), held_out)
+    rng = np.random.default_rng([recipe.seed, epoch])
+    return make_samples(part, operation, recipe.addends, rng, find_held_out(recipe))
+
+
+def find_held_out(recipe: Recipe) -> Pairs:
+    """The pairs that a recipe never shows in training.
+
+    Raises:
+        InputError: an unknown operation, or pairs that cannot be held out.
+    """
+    operation = pick(OPERATIONS, recipe.operation, "operation")
+    return hold_out_pairs(operation, recipe.held_out, np.random.default_rng(recipe.seed))
 
 
 def split_images(mnist: Mnist, recipe: Recipe) -> Splits:

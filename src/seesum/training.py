@@ -86,8 +86,7 @@ def train_run(
         JobError: the loss stopped being a number.
     """
     recipe, device, measured = run.recipe, choose_device(device_name), run.info["measured"]
-    parts = {"validation": splits.validation, "test": splits.test}
-    watched = {name: part for name, part in parts.items() if name in measured["watch"] and part is not None}
+    watched = {name: part for name, part in splits.parts.items() if name in measured["watch"]}
     history: list[dict[str, Any]] = []
     steps: list[dict[str, Any]] = []
     job = f"{recipe.system}, {recipe.epochs} epoch{'s' * (recipe.epochs > 1)} of {len(splits.train.digits):,} images"
