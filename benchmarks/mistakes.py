@@ -22,6 +22,7 @@ from seesum.checkpoint import find_run
 from seesum.evaluation import forecast_every
 from seesum.mnist import Part
 from seesum.network import Network
+from seesum.optimisers import build_optimiser
 from seesum.progress import Progress
 from seesum.state import State
 from seesum.systems import find_system
@@ -58,7 +59,7 @@ def measure_wide(epochs: int) -> None:
     torch.manual_seed(recipe.seed)
     state = State(recipe, CPU)
     narrow(state.network)
-    state.optimiser = torch.optim.SGD(state.network.parameters(), recipe.lr, momentum=recipe.momentum, fused=True)
+    state.optimiser = build_optimiser(state.network, recipe)
     batches = AddendsTo8(data.train, recipe, CPU, state.generator)
     with Progress(f"wide with {CLASSES} sums", epochs * batches.count_steps()) as progress:
         for state.epoch in range(epochs):

@@ -19,6 +19,11 @@ from seesum.recipe import Augmentation, Recipe, pick
 from seesum.task import STRATEGIES, make_training_samples
 
 
+SIDE = 28
+KNOTS = 7
+"""Of elastic distortion, along each side: one every 4.5 pixels."""
+
+
 class Batch(NamedTuple):
     """One step's samples, on the device."""
 
@@ -93,12 +98,18 @@ def augment(pixels: Tensor, how: Augmentation, generator: Generator) -> Tensor:
     def uniform(width: float) -> Tensor:
         return (torch.rand(count, generator=generator) * 2 - 1) * width
 
-    if how.rotate or how.shift or how.scale:
-        angle, size = torch.deg2rad(uniform(how.rotate)), 1 + uniform(how.scale)
-        cosine, sine = torch.cos(angle) / size, torch.sin(angle) / size
-        # affine_grid counts from -1 to 1 across the image, so a share of the side is twice that share
-        rows = torch.stack([cosine, -sine, 2 * uniform(how.shift), sine, cosine, 2 * uniform(how.shift)], 1)
-        grid = functional.affine_grid(rows.view(count, 2, 3), list(pixels.shape), align_corners=False)
+    if how.rotate or how.shear or how.shift or how.scale or how.stretch or how.elastic:
+        angle, slant = torch.deg2rad(uniform(how.rotate)), uniform(how.shear)
+        size, ratio = 1 + uniform(how.scale), 1 + uniform(how.stretch)
+        cosine, sine = torch.cos(angle), torch.sin(angle)
+        # a grid says from where a pixel comes: the inverse of what is done; it counts from -1 to 1 across the image,
+        # so a share of the side is twice that share
+        wide, high = size * ratio, size / ratio
+        columns = [cosine / wide, (slant * cosine - sine) / wide, 2 * uniform(how.shift)]
+        columns += [sine / high, (slant * sine + cosine) / high, 2 * uniform(how.shift)]
+        grid = functional.affine_grid(torch.stack(columns, 1).view(count, 2, 3), list(pixels.shape), align_corners=False)
+        if how.elastic:
+            grid += draw_displacement(count, how.elastic, generator)
         pixels = functional.grid_sample(pixels, grid.to(pixels.device), align_corners=False)
     if how.brightness or how.contrast:
         light = (1 + uniform(how.brightness)).view(-1, 1, 1, 1).to(pixels.device)
@@ -107,3 +118,18 @@ def augment(pixels: Tensor, how: Augmentation, generator: Generator) -> Tensor:
         mean = pixels.mean((1, 2, 3), keepdim=True)
         pixels = ((pixels - mean) * spread + mean).clamp(0, 255)
     return pixels
+
+
+def draw_displacement(count: int, deviation: float, generator: Generator) -> Tensor:
+    """Smooth random displacements [count, 28, 28, 2], in units of half a side, of the given standard deviation in pixels.
+
+    Normal numbers on a grid of ``KNOTS`` x ``KNOTS``, joined by cubic B-splines: what a Gaussian filter of about four
+    pixels over noise gives (Simard et al. 2003, "Best practices for convolutional neural networks"), as two small products.
+    """
+    knots = torch.randn(count, 2, KNOTS, KNOTS, generator=generator)
+    place = torch.linspace(0, KNOTS - 1, SIDE).unsqueeze(1) - torch.arange(KNOTS)
+    distance = place.abs()
+    near = 2 / 3 - distance**2 + distance**3 / 2
+    weights = torch.where(distance < 1, near, (2 - distance).clamp_min(0) ** 3 / 6)
+    weights = weights / weights.square().sum(1, keepdim=True).sqrt()  # so that the deviation is the same everywhere
+    return (weights @ knots @ weights.T).permute(0, 2, 3, 1) * (deviation * 2 / SIDE)

@@ -46,10 +46,16 @@ class Augmentation:
 
     rotate: float = 0.0
     """Rotation, uniform within this many degrees either way."""
+    shear: float = 0.0
+    """Slant: columns move sideways by their height times a factor, uniform within this much either way."""
     shift: float = 0.0
     """Translation along each axis, uniform within this share of the side either way."""
     scale: float = 0.0
     """Size, uniform within 1 - scale and 1 + scale."""
+    stretch: float = 0.0
+    """Width times and height divided by a factor, uniform within 1 - stretch and 1 + stretch."""
+    elastic: float = 0.0
+    """Elastic distortion: standard deviation, in pixels, of a smooth random displacement of each point."""
     brightness: float = 0.0
     """Factor on the intensity, uniform within 1 - brightness and 1 + brightness."""
     contrast: float = 0.0
@@ -97,13 +103,15 @@ class Recipe:
     betas: tuple[float, float] = (0.9, 0.999)
     """Adam's decay rates of the gradient's mean and square."""
     momentum: float = 0.9
-    """Momentum of SGD."""
+    """Momentum of SGD and Muon."""
+    matrix_lr: float = 0.2
+    """Muon's rate for the encoder's matrices: by how much a step moves each in every direction, at its peak."""
     weight_decay: float = 0.0
     """Weight decay of the optimiser."""
     schedule: str = "constant"
     """A name in ``SCHEDULES``: how the learning rate moves over the steps."""
     warmup: float = 0.2
-    """Share of the steps in which the one-cycle schedule rises to its peak."""
+    """Share of the steps in which the schedules one-cycle and triangle rise to their peak."""
     loss: str = "sum"
     """How the losses of digit and sum become one: a name in ``LOSSES``."""
     label_smoothing: float = 0.0
@@ -128,7 +136,7 @@ class Recipe:
             value = getattr(self, name)
             whole = isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest
             _require(whole, f"{name} is {value}, but must be a whole number from {lowest} to {highest}")
-        above_zero = {"lr": self.lr, "std": self.std}
+        above_zero = {"lr": self.lr, "matrix_lr": self.matrix_lr, "std": self.std}
         for name, value in above_zero.items():
             _require(_is_number(value) and value > 0, f"{name} is {value}, but must be a number above 0, such as 0.01")
         or_zero = {"weight_decay": self.weight_decay}
@@ -139,7 +147,7 @@ class Recipe:
         _require(len(self.betas) == 2, f"betas is {self.betas}, but must be two numbers, such as 0.9,0.999")
         shares = {name: getattr(self, name) for name in ("label_smoothing", "ema", "momentum", "warmup")}
         shares |= {f"betas[{place}]": beta for place, beta in enumerate(self.betas)}
-        shares |= {"augmentation.scale": self.augmentation.scale}
+        shares |= {f"augmentation.{name}": getattr(self.augmentation, name) for name in ("scale", "stretch")}
         for name, value in shares.items():
             _require(_is_number(value) and 0 <= value < 1, f"{name} is {value}, but must be at least 0 and below 1")
 

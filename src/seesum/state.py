@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -13,19 +13,15 @@ from seesum.checkpoint import Run, load_tensors, save_tensors
 from seesum.devices import choose_device, choose_precision
 from seesum.losses import LOSSES
 from seesum.network import Network
+from seesum.optimisers import build_optimiser
 from seesum.recipe import InputError, Recipe, pick
 from seesum.systems import build_network
 from seesum.task import STRATEGIES, find_held_out
 
-OPTIMISERS: dict[str, Callable[[Iterable[Tensor], Recipe], torch.optim.Optimizer]] = {
-    "adam": lambda weights, r: torch.optim.Adam(weights, r.lr, betas=r.betas, weight_decay=r.weight_decay, fused=True),
-    "adamw": lambda weights, r: torch.optim.AdamW(weights, r.lr, betas=r.betas, weight_decay=r.weight_decay, fused=True),
-    "sgd": lambda weights, r: torch.optim.SGD(weights, r.lr, momentum=r.momentum, weight_decay=r.weight_decay, fused=True),
-}
-
 SCHEDULES: dict[str, Callable[[float, Recipe], float]] = {
     "constant": lambda _, __: 1.0,
     "one-cycle": lambda done, recipe: _one_cycle(done, recipe.warmup),
+    "triangle": lambda done, recipe: _triangle(done, recipe.warmup),
 }
 """Share of the steps done (0 to 1) -> factor on the learning rate. They keep no state: the step says all."""
 
@@ -37,6 +33,11 @@ def _one_cycle(done: float, warmup: float) -> float:
     return 0.5 + 0.5 * math.cos(math.pi * (done - warmup) / (1 - warmup))
 
 
+def _triangle(done: float, warmup: float) -> float:
+    """Linear from 1 % to the peak, then linear down to nothing."""
+    return 0.01 + 0.99 * done / warmup if done < warmup else (1 - done) / (1 - warmup)
+
+
 class State:
     """All that changes in training, and so all that a checkpoint holds."""
 
@@ -46,7 +47,7 @@ class State:
         self.network: Network = build_network(recipe).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if recipe.batch_size == 1 and any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.network.modules()):
             raise InputError(f"{recipe.system} normalises over its batch, so a batch size of 1 cannot train; use 2 or more")
-        self.optimiser = pick(OPTIMISERS, recipe.optimiser, "optimiser")(self.network.parameters(), recipe)
+        self.optimiser = build_optimiser(self.network, recipe)
         self.schedule = pick(SCHEDULES, recipe.schedule, "schedule")
         self.generator = torch.Generator().manual_seed(recipe.seed)
         self.average = {k: v.clone() for k, v in self.network.state_dict().items()} if recipe.ema else {}
@@ -78,8 +79,8 @@ class State:
         """Write ``checkpoint.safetensors``."""
         tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
         tensors |= {f"average.{name}": value for name, value in self.average.items()}
-        for index, entry in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{index}.{k}": v for k, v in entry.items() if isinstance(v, Tensor)}
+        for index, entry in enumerate(self.optimiser.state):
+            tensors |= {f"optimiser.{index}.{name}": value for name, value in entry.items()}
         tensors |= {"generator.batches": self.generator.get_state(), "generator.torch": torch.get_rng_state()}
         if self.device.type == "cuda":
             tensors["generator.device"] = torch.cuda.get_rng_state(self.device)
@@ -104,15 +105,10 @@ class State:
             self.network.load_state_dict(parts["network"])
         except RuntimeError as error:
             raise InputError(f"{path} does not fit the network {self.recipe.system!r}; train the run anew") from error
-        trained = list(self.network.parameters())
-        entries: dict[int, dict[str, Tensor]] = {}
         for name, tensor in parts["optimiser"].items():
             index, _, key = name.partition(".")
-            # fused optimisers walk storage, not indices: a state must lie in memory as its weight does (channels last)
-            laid_out = torch.empty_like(trained[int(index)]).copy_(tensor) if tensor.dim() else tensor
-            entries.setdefault(int(index), {})[key] = laid_out
-        groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": entries, "param_groups": groups})
+            # fused kernels walk storage, not indices: copied into place, a state lies in memory as its weight does
+            self.optimiser.state[int(index)][key].copy_(tensor)
         self.average = {name: value.to(self.device) for name, value in parts["average"].items()}
         self.generator.set_state(parts["generator"]["batches"])
         torch.set_rng_state(parts["generator"]["torch"])
