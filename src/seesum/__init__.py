@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from seesum.adders import ADDERS as ADDERS
     from seesum.campaigns import compare as compare, reproduce as reproduce, study as study
     from seesum.checkpoint import Run as Run
+    from seesum.judgements import calibrate as calibrate, evaluate as evaluate
     from seesum.mnist import load_mnist as load_mnist
     from seesum.preprocess import PictureError as PictureError
     from seesum.reader import Answer as Answer, Reader as Reader
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from seesum.studies import Study as Study
     from seesum.systems import SYSTEMS as SYSTEMS
     from seesum.verbs import (
-        evaluate as evaluate,
         list_systems as list_systems,
         predict as predict,
         report as report,
@@ -37,8 +37,9 @@ _HOMES = {
     "Run": "checkpoint",
     "SYSTEMS": "systems",
     "Study": "studies",
+    "calibrate": "judgements",
     "compare": "campaigns",
-    "evaluate": "verbs",
+    "evaluate": "judgements",
     "list_systems": "verbs",
     "load_mnist": "mnist",
     "predict": "verbs",

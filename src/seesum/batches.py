@@ -18,7 +18,6 @@ from seesum.mnist import Images, Part
 from seesum.recipe import Augmentation, Recipe, pick
 from seesum.task import STRATEGIES, make_training_samples
 
-
 SIDE = 28
 KNOTS = 7
 """Of elastic distortion, along each side: one every 4.5 pixels."""

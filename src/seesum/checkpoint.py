@@ -16,8 +16,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seesum.calibration import Calibration
 from seesum.mnist import load_mnist
-from seesum.recipe import InputError, Recipe
+from seesum.recipe import LATEST, InputError, Recipe
 from seesum.task import Splits, split_images
 
 if TYPE_CHECKING:
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
 
 RUNS = "runs"
 """The folder, under the current one, that holds runs without ``--out``."""
-LATEST = "latest"
-"""The word that means the newest finished run under ``runs``."""
+SHIPPED = Path(__file__).parent / "data" / "networks"
+"""Runs that come with the package, each in a folder with the name by which it is asked for."""
+DEFAULT_RUN = "best"
+"""The shipped network that answers where no run is named."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,23 @@ class Run:
         return _read_json(self.directory / "metrics.json")
 
     @property
+    def shipped(self) -> bool:
+        """Whether the run came with the package: then nothing may be written to it."""
+        return self.directory.parent == SHIPPED
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """``calibration.json``, or the default of networks that have none."""
+        path = self.directory / "calibration.json"
+        if not path.is_file():
+            return Calibration()
+        values = _read_json(path)
+        try:
+            return Calibration(float(values["temperature"]), float(values["unsure_below"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{path} is damaged ({error}); calibrate the run anew") from error
+
+    @property
     def finished(self) -> bool:
         """Whether the run has reached its end."""
         return (self.directory / "metrics.json").is_file()
@@ -71,7 +91,7 @@ class Run:
         return [{key: float(value) for key, value in row.items()} for row in read_csv(self.directory / name)]
 
     def load_network(self) -> Network:
-        """The network with its final weights, in evaluation mode, on the CPU.
+        """The network with its final weights and its temperature, in evaluation mode, on the CPU.
 
         Raises:
             InputError: the weights are missing, damaged, or not this network's.
@@ -87,6 +107,7 @@ class Run:
             network.load_state_dict(tensors)
         except RuntimeError as error:
             raise InputError(f"{path} does not fit the network {self.recipe.system!r}; train the run anew") from error
+        network.temperature = self.calibration.temperature
         return network.eval()
 
     def load_splits(self, data: str | os.PathLike[str] | None = None) -> Splits:
@@ -131,23 +152,48 @@ def _name_run(recipe: Recipe) -> Path:
     return next(place for place in places if not place.exists())
 
 
+def list_shipped() -> list[str]:
+    """Names of the networks that come with the package."""
+    return sorted(path.parent.name for path in SHIPPED.glob("*/run.json"))
+
+
 def find_run(source: str | os.PathLike[str] | Run | None = None) -> Run:
-    """The run that a user means: a Run, a run directory, ``latest``, or None for the newest.
+    """The run that a user means.
+
+    Args:
+        source: a Run, a shipped network's name, ``latest``, a run directory, or None for the shipped ``best``. A name wins
+            over a folder of that name, which is written ``./best``.
 
     Raises:
         InputError: there is no such run; the sentence says how to make one.
     """
     if isinstance(source, Run):
         return source
-    if source is None or os.fspath(source) == LATEST:
+    name = DEFAULT_RUN if source is None else source
+    if isinstance(name, str) and name in list_shipped():
+        return Run(SHIPPED / name)
+    if name == LATEST:
         finished = [path for path in Path(RUNS).glob("**/metrics.json") if (path.parent / "run.json").is_file()]
         if not finished:
             raise InputError(f"there is no finished run under {Path(RUNS).resolve()}; make one with: seesum train")
         return Run(max(finished, key=lambda path: path.stat().st_mtime).parent)
-    directory = Path(source)
+    directory = Path(name)
     if not (directory / "run.json").is_file():
-        raise InputError(f"{directory} is not a run directory (it has no run.json); make one with: seesum train")
+        raise InputError(
+            f"{directory} is neither a run directory (it has no run.json) nor a shipped network "
+            f"({', '.join(list_shipped())}); make a run with: seesum train"
+        )
     return Run(directory)
+
+
+def refuse_shipped(run: Run) -> None:
+    """Make sure that a run may be written to.
+
+    Raises:
+        InputError: it came with the package.
+    """
+    if run.shipped:
+        raise InputError(f"{run.directory.name} came with seesum and is not written to; name a run of your own")
 
 
 def check_file(path: str | os.PathLike[str]) -> Path:

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from seesum import __version__
-from seesum.console import make_table, print_json, print_metrics, print_table
-from seesum.recipe import InputError, JobError
+from seesum.console import make_table, print_json, print_metrics, print_rows, print_table
+from seesum.recipe import LATEST, InputError, JobError
 
 app = typer.Typer(
     name="seesum",
@@ -24,8 +24,11 @@ app = typer.Typer(
 )
 
 System = Annotated[str | None, typer.Argument(help="A system (see: seesum systems). Default: fast.", show_default=False)]
-RunArgument = Annotated[str | None, typer.Argument(metavar="RUN", help="A run directory, or latest.", show_default=False)]
-RunOption = Annotated[str | None, typer.Option("--run", metavar="RUN", help="A run directory, or latest. Default: latest.")]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run directory, a shipped network's name, or latest.")]
+RunOption = Annotated[
+    str | None,
+    typer.Option("--run", metavar="RUN", help="A run directory, a shipped network's name, or latest."),
+]
 Data = Annotated[str | None, typer.Option(metavar="DIR", help="Folder of IDX files. Default: the embedded MNIST.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Epochs = Annotated[int | None, typer.Option(help="How often each image is seen.")]
@@ -96,16 +99,16 @@ def train(
 
 @app.command()
 def evaluate(
-    run: RunArgument = None,
+    run: RunArgument = LATEST,
     data: Annotated[str | None, typer.Option(metavar="DIR", help="Measure on the test images in this folder.")] = None,
     test: Annotated[bool, typer.Option("--test", help="Use the test images of a run that has validation images.")] = False,
     as_json: Json = False,
 ) -> None:
     """Measure a run over all images x 10 addends, per digit and per addend too."""
-    from seesum import verbs
+    from seesum import judgements
     from seesum.metrics import format_share
 
-    metrics = verbs.evaluate(run, data=data, test=test)
+    metrics = judgements.evaluate(run, data=data, test=test)
     if as_json:
         print_json(metrics)
         return
@@ -149,6 +152,30 @@ def predict(
 
 
 @app.command()
+def calibrate(
+    twin: Annotated[str, typer.Option(metavar="RUN", help="A run of the same recipe with --split validate.")],
+    run: RunArgument = LATEST,
+    target: Annotated[float, typer.Option(help="Share of accepted answers that shall be right.")] = 0.999,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Set a run's temperature, and when it is unsure, chosen on the validation images of its twin."""
+    from seesum import judgements
+
+    chosen = judgements.calibrate(run, twin=twin, target=target, data=data)
+    if as_json:
+        print_json(chosen)
+        return
+    eces = (chosen[name]["digit_ece"] for name in ("before", "after"))
+    typer.echo("temperature {:.3f}: ECE of the digit {:.3%} -> {:.3%}".format(chosen["temperature"], *eces))
+    accepted = chosen["accepted"]
+    typer.echo(
+        f"unsure below {chosen['unsure_below']:.3f}: {accepted['coverage']:.2%} of the validation pairs are accepted, "
+        f"{accepted['both_accuracy']:.3%} of those right"
+    )
+
+
+@app.command()
 def show(
     what: Annotated[str, typer.Argument(metavar="samples|table", help="What to draw.")],
     run: RunOption = None,
@@ -163,7 +190,7 @@ def show(
 
 
 @app.command()
-def report(run: RunArgument = None, data: Data = None, as_json: Json = False) -> None:
+def report(run: RunArgument = LATEST, data: Data = None, as_json: Json = False) -> None:
     """Draw the pictures of a finished run again and write its report.html."""
     from seesum import verbs
 
@@ -231,11 +258,7 @@ def reproduce(
     if as_json:
         print_json({"folder": str(found.folder), "rows": found.rows})
         return
-    columns = ("system", "output", "on", "epoch", "published", "reproduced_mean", "reproduced_std", "n", "gap")
-    table = make_table(*(column.replace("_", " ") for column in columns))
-    for row in found.rows:
-        table.add_row(*(str(row[column]) for column in columns))
-    print_table(table)
+    print_rows(found.rows, "system", "output", "on", "epoch", "published", "reproduced_mean", "reproduced_std", "n", "gap")
     typer.echo(f"The rows are in {found.folder / 'published.csv'}, the picture is beside them")
 
 
@@ -259,11 +282,8 @@ def compare(
     if as_json:
         print_json({"folder": str(found.folder), "rows": found.rows})
         return
-    columns = ("adder", "condition", "digit_accuracy", "sum_accuracy", "both_accuracy", "consistency", "held_out_sum_accuracy")
-    table = make_table(*(column.replace("_", " ") for column in columns))
-    for row in found.rows:
-        table.add_row(row["adder"], row["condition"], *(row[f"{column}_mean"] for column in columns[2:]))
-    print_table(table)
+    accuracies = ("digit_accuracy", "sum_accuracy", "both_accuracy", "consistency", "held_out_sum_accuracy")
+    print_rows(found.rows, "adder", "condition", *(f"{name}_mean" for name in accuracies))
     typer.echo(f"The rows are in {found.folder / 'adders.csv'}, the pictures are beside them")
 
 
@@ -276,19 +296,7 @@ def systems(as_json: Json = False) -> None:
     if as_json:
         print_json({"systems": rows})
         return
-    table = make_table("system", "parameters", "adder", "epochs", "digit %", "sum %", "runs", "what it is")
-    for row in rows:
-        cells = (
-            f"{row['parameters']:,}",
-            row["adder"],
-            row["epochs"],
-            row["digit_accuracy"],
-            row["sum_accuracy"],
-            row["runs"],
-            row["summary"],
-        )
-        table.add_row(row["system"], *map(str, cells))
-    print_table(table)
+    print_rows(rows, *rows[0])
 
 
 def main() -> None:

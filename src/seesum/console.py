@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -43,6 +44,14 @@ def make_table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], *columns: str) -> None:
+    """The named columns of rows as a table."""
+    table = make_table(*(column.replace("_", " ") for column in columns))
+    for row in rows:
+        table.add_row(*(f"{row[name]:,}" if isinstance(row[name], int) else str(row[name]) for name in columns))
+    print_table(table)
 
 
 def print_table(table: Table) -> None:

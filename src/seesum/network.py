@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from seesum.adders import Adder, build_adder
 from seesum.recipe import Encoded, Output, Recipe, pick
@@ -29,11 +30,14 @@ class Network(nn.Module):
         self.encoder = encoder
         self.digit_head = nn.Linear(adder.features, 10, bias=head_bias) if adder.reads_logits else None
         self.adder = adder
+        self.temperature = 1.0
+        """By what digit logits are divided; not learned, but set by calibration afterwards."""
 
     def encode(self, image: Tensor) -> Encoded:
         """Image [B, 1, 28, 28] float, normalised -> features [B, F] and digit logits [B, 10]."""
         features = self.encoder(image)
-        return Encoded(features, None if self.digit_head is None else self.digit_head(features))
+        logits = None if self.digit_head is None else self.digit_head(features)
+        return Encoded(features, logits if logits is None or self.temperature == 1 else logits / self.temperature)
 
     def add(self, encoded: Encoded, addend: Tensor) -> Output:
         """Encoded images and addend [B] int64 -> both outputs."""
@@ -43,6 +47,32 @@ class Network(nn.Module):
     def forward(self, image: Tensor, addend: Tensor) -> Output:
         """Image [B, 1, 28, 28] float, normalised, and addend [B] int64 -> both outputs."""
         return self.add(self.encode(image), addend)
+
+
+class Views(nn.Module):
+    """An encoder that, once trained, is the mean of itself over shifted copies of the image.
+
+    Test-time augmentation as part of the network: as many passes as there are shifts, and no parameters.
+    """
+
+    def __init__(self, encoder: nn.Module, shifts: tuple[tuple[int, int], ...]) -> None:
+        """Take an encoder, and shifts (rows, columns) in pixels."""
+        super().__init__()
+        self.encoder, self.shifts = encoder, shifts
+        self.margin = max(abs(step) for shift in shifts for step in shift)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Image [B, 1, H, W] -> features [B, F]; of the image alone in training mode. What is shifted in repeats the rim."""
+        if self.training:
+            features: Tensor = self.encoder(image)
+            return features
+        height, width = image.shape[2:]
+        padded = functional.pad(image, (self.margin,) * 4, mode="replicate")
+        rows = [self.margin - down for down, _ in self.shifts]
+        columns = [self.margin - right for _, right in self.shifts]
+        views = [padded[:, :, y : y + height, x : x + width] for y, x in zip(rows, columns, strict=True)]
+        # encoders that flatten fix their own batch, so views come one after the other and not as one larger batch
+        return torch.stack([self.encoder(view) for view in views]).mean(0)
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -66,7 +66,7 @@ class Adam(Optimiser):
             [entry["exp_avg_sq"] for entry in state],
             [],
             [entry["step"] for entry in state],
-            lr=self.recipe.lr * factor,
+            lr=self.recipe.lr * factor,  # type: ignore[arg-type]  # torch's stub knows only one of two overloads
             beta1=self.recipe.betas[0],
             beta2=self.recipe.betas[1],
             weight_decay=self.recipe.weight_decay,

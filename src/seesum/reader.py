@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from seesum.calibration import Calibration
 from seesum.checkpoint import Run, find_run
 from seesum.evaluation import forecast_every
 from seesum.metrics import Forecast
@@ -53,27 +54,26 @@ class Answer:
 class Reader:
     """A loaded network that answers pictures: ``Reader.load()("three.png", add=7)``."""
 
-    def __init__(self, network: Network, recipe: Recipe, unsure_below: float = 0.55) -> None:
+    def __init__(self, network: Network, recipe: Recipe, unsure_below: float = Calibration().unsure_below) -> None:
         """Take a network on the CPU.
 
         Args:
             network: trained.
             recipe: the one that trained it; says how images are normalised and what the answers mean.
-            unsure_below: confidence under which an answer is marked unsure. With 0.55, ``fast`` trained on 48,000 images
-                accepts 98.6 % of the 12,000 validation images and is right on 99.5 % of those (one run, seed 0).
+            unsure_below: confidence under which an answer is marked unsure.
         """
         self.network, self.recipe, self.unsure_below = network, recipe, unsure_below
         self.operation = OPERATIONS[recipe.operation]
 
     @classmethod
     def load(cls, source: str | os.PathLike[str] | Run | None = None) -> Reader:
-        """Reader of a ``Run``, a run directory, ``latest``, or None for the newest run.
+        """Reader of a ``Run``, a shipped network's name, ``latest``, a run directory, or None for the shipped ``best``.
 
         Raises:
             InputError: there is no such run, or its weights are missing or damaged.
         """
         run = find_run(source)
-        return cls(run.load_network(), run.recipe)
+        return cls(run.load_network(), run.recipe, run.calibration.unsure_below)
 
     @overload
     def __call__(self, picture: Picture, add: int) -> Answer: ...

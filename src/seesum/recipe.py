@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LATEST = "latest"
+"""Instead of a run's name: the newest finished run under ``runs``."""
+
 
 class InputError(ValueError):
     """A user's mistake. Its message is one sentence: what is wrong, what was expected, what to do."""

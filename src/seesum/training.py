@@ -64,7 +64,7 @@ def _measure_steps(results: list[tuple[Tensor, Tensor, Tensor, Tensor]]) -> list
     digit_logp, sum_logp, digit, answer = (torch.cat(parts) for parts in zip(*results, strict=True))
     right = torch.stack([digit_logp.argmax(1) == digit, sum_logp.argmax(1) == answer], 1).float()
     right = torch.cat([right, right.prod(1, keepdim=True)], 1)
-    return [rows.mean(0).tolist() for rows in right.cpu().split([len(step[2]) for step in results])]
+    return [rows.mean(0).tolist() for rows in torch.split(right.cpu(), [len(step[2]) for step in results])]
 
 
 def train_run(

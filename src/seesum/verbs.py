@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from seesum.adders import TableAdder
-from seesum.checkpoint import Run, check_file, create_run, find_run
-from seesum.evaluation import measure_answers
-from seesum.metrics import detail_forecast
+from seesum.checkpoint import Run, check_file, create_run, find_run, refuse_shipped
 from seesum.mnist import Mnist, load_mnist
 from seesum.network import count_parameters, format_layers
 from seesum.pictures import caption_answer, draw_grid, draw_samples, draw_table, save_figure
 from seesum.preprocess import Picture, Pictures, list_pictures, prepare_picture
 from seesum.provenance import describe_origin
 from seesum.reader import Answer, Reader, check_addend
-from seesum.recipe import InputError, Recipe, pick
+from seesum.recipe import LATEST, InputError, Recipe, pick
 from seesum.reports import SHOWN_SAMPLES, Evidence, write_report
 from seesum.state import check_recipe, settle_precision
 from seesum.systems import DEFAULT_SYSTEM, SYSTEMS, build_network, find_system
@@ -79,30 +77,6 @@ def train(
     return run
 
 
-def evaluate(run: PathLike | Run | None = None, *, data: PathLike | None = None, test: bool = False) -> dict[str, Any]:
-    """Metrics of a run over all images x 10 addends, as in ``metrics.json``, with ``per_digit`` and ``per_addend``.
-
-    Measures on test images, but on the validation images of a run that has them, unless ``data`` or ``test`` is given.
-
-    Args:
-        run: a Run, a run directory, ``latest``, or None for the newest.
-        data: folder of IDX files whose test images are used; None for the data of the run.
-        test: use the test images of a run that has validation images.
-
-    Raises:
-        InputError: no such run, damaged weights, or data that cannot be read.
-    """
-    found = find_run(run)
-    reader = Reader.load(found)
-    if data is not None:
-        part, name = load_mnist(data).test, "test"
-    else:
-        part, name = found.load_splits().pick_part(test)
-    forecast = reader.forecast(part.images)
-    measured = {"evaluated_on": name, **measure_answers(forecast, part, found.recipe)}
-    return {**found.metrics, **measured, **detail_forecast(forecast, part.digits, reader.operation)}
-
-
 class Prediction(NamedTuple):
     """One question that was asked of a network."""
 
@@ -128,7 +102,7 @@ def predict(
     Args:
         pictures: one picture or several: paths, bytes, PIL images or arrays.
         add: the addend, 0..9; needed with pictures.
-        run: a Run, a run directory, ``latest``, or None for the newest.
+        run: a Run, a shipped network's name, a run directory, ``latest``, or None for the shipped ``best``.
         random: instead of pictures, this many random test images with random addends.
         seed: decides which images and addends are random.
         plot: PNG file for a grid of the images as the network saw them, with answers; wrong ones are marked.
@@ -168,7 +142,7 @@ def predict(
     return predictions
 
 
-def report(run: PathLike | Run | None = None, *, data: PathLike | None = None) -> Path:
+def report(run: PathLike | Run = LATEST, *, data: PathLike | None = None) -> Path:
     """Draw the pictures of a finished run and write its ``report.html``; gives the page's path.
 
     Raises:
@@ -182,6 +156,7 @@ def report(run: PathLike | Run | None = None, *, data: PathLike | None = None) -
 
 def report_run(run: Run, splits: Splits) -> Path:
     """``report`` for a finished run whose images are in memory."""
+    refuse_shipped(run)
     part, _ = splits.pick_part(test=run.metrics["evaluated_on"] == "test")
     reader = Reader.load(run)
     return write_report(Evidence(run, splits, part, reader.network, reader.forecast(part.images)))
@@ -192,7 +167,8 @@ def show(what: str, *, run: PathLike | Run | None = None, plot: PathLike | None 
 
     Args:
         what: ``samples`` or ``table``.
-        run: a Run, a run directory, ``latest``, or None for the newest; samples need none, and then show the default's.
+        run: a Run, a shipped network's name, a run directory, ``latest``, or None: the newest for a table, and for samples
+            the newest or, where there is none, what the default system would be trained on.
         plot: PNG file; None for ``samples.png`` or ``table.png`` in the current directory.
 
     Raises:
@@ -279,7 +255,7 @@ def _caption(prediction: Prediction, operation: Operation) -> tuple[str, bool]:
 
 def _draw_samples(run: PathLike | Run | None) -> Figure:
     try:
-        found = find_run(run)
+        found = find_run(LATEST if run is None else run)
         recipe, splits = found.recipe, found.load_splits()
     except InputError:
         if run is not None:
@@ -290,7 +266,7 @@ def _draw_samples(run: PathLike | Run | None) -> Figure:
 
 
 def _draw_table(run: PathLike | Run | None) -> Figure:
-    found = find_run(run)
+    found = find_run(LATEST if run is None else run)
     adder = found.load_network().adder
     if not isinstance(adder, TableAdder):
         raise InputError(f"{found.directory} has the adder {found.recipe.adder}, which holds no table; train with table")

@@ -1,0 +1,261 @@
+"""How fast is it? Training and inference of our systems beside others', in one run on one machine, taking turns.
+
+    python benchmarks/speed.py train          # seconds and accuracy of a whole training: `fast` and the GPU record's network
+    python benchmarks/speed.py published      # ... of one epoch of each published system, fed as its author fed it
+    python benchmarks/speed.py infer          # images per second and latency of every system, beside the machine's own floor
+
+Rows go to speed-train.csv, speed-published.csv and speed-infer.csv in results/. Times are medians over the rounds, with
+the least and the greatest; in a round all contestants run once, in turn, so that a slow minute hits all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
+
+import seesum
+from seesum.batches import normalise
+from seesum.checkpoint import write_csv
+from seesum.console import print_rows
+from seesum.evaluation import forecast_every, measure_answers
+from seesum.losses import measure_loss
+from seesum.mnist import Mnist, Part
+from seesum.network import Network
+from seesum.optimisers import build_optimiser
+from seesum.provenance import collect_versions, describe_hardware, find_commit
+from seesum.recipe import Recipe
+from seesum.systems import SYSTEMS, build_network, find_system
+from seesum.task import OPERATIONS, draw_addends
+
+CPU = torch.device("cpu")
+
+
+class Timed(NamedTuple):
+    """One timed training."""
+
+    seconds: float
+    digit: float
+    """Test accuracy, fraction of 1."""
+    sum: float | None
+    """None where a network has no such output."""
+
+
+def train_ours(precision: str, images: str | None) -> Timed:
+    """``fast`` as ``seesum train fast`` trains it; the clock is its ``train_seconds``."""
+    with tempfile.TemporaryDirectory() as place:
+        run = seesum.train("fast", out=Path(place) / "run", precision=precision, images=images, plot=False, quiet=True)
+        metrics = run.metrics
+    return Timed(metrics["train_seconds"], metrics["digit_accuracy"], metrics["sum_accuracy"])
+
+
+def train_record(data: Mnist) -> Timed:
+    """The network and schedule with 99.04 % in 0.76 s on a GTX 1660 Ti (tuomaso/train_mnist_fast), as published.
+
+    conv5x5 1->24, max-pooling, conv3x3 24->32, max-pooling, 256 hidden; Adam 0.01 with betas (0.7, 0.9), one-cycle, batches
+    of 256, one epoch, fp32, default layout. It has the digit alone. The clock is ours: from uint8 images to the last step.
+    """
+    torch.manual_seed(0)
+    clock = time.perf_counter()
+    network = nn.Sequential(
+        *(nn.Conv2d(1, 24, 5), nn.MaxPool2d(2), nn.ReLU()),
+        *(nn.Conv2d(24, 32, 3), nn.MaxPool2d(2), nn.ReLU()),
+        *(nn.Flatten(), nn.Linear(32 * 5 * 5, 256), nn.ReLU(), nn.Linear(256, 10)),
+    )
+    images = (torch.from_numpy(data.train.images).unsqueeze(1).float() / 255 - 0.1307) / 0.3081
+    digits = torch.from_numpy(data.train.digits)
+    steps = -(-len(images) // 256)
+    optimiser = torch.optim.Adam(network.parameters(), lr=0.01, betas=(0.7, 0.9))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.01, total_steps=steps, cycle_momentum=False)
+    for rows in torch.split(torch.randperm(len(images)), 256):
+        optimiser.zero_grad()
+        functional.cross_entropy(network(images[rows]), digits[rows]).backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        schedule.step()
+    seconds = time.perf_counter() - clock
+    test = (torch.from_numpy(data.test.images).unsqueeze(1).float() / 255 - 0.1307) / 0.3081
+    with torch.inference_mode():
+        winners = torch.cat([network(batch).argmax(1) for batch in torch.split(test, 1000)])
+    return Timed(seconds, float((winners.numpy() == data.test.digits).mean()), None)
+
+
+class PicturesWithAddends(Dataset[tuple[Tensor, int, int, int]]):
+    """An ordinary data set: a PIL image for each sample, transformed when it is asked for, and an addend drawn then."""
+
+    def __init__(self, part: Part, recipe: Recipe) -> None:
+        """Keep the pictures."""
+        self.pictures = [Image.fromarray(image) for image in part.images]
+        self.digits, self.recipe, self.operation = part.digits, recipe, OPERATIONS[recipe.operation]
+        self.rng = np.random.default_rng(recipe.seed)
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return len(self.pictures)
+
+    def __getitem__(self, place: int) -> tuple[Tensor, int, int, int]:
+        """Image [1, 28, 28], addend, digit, answer class."""
+        pixels = torch.from_numpy(np.array(self.pictures[place], np.uint8)).unsqueeze(0).float().div(255)
+        image = (pixels - self.recipe.mean) / self.recipe.std
+        digit, addend = self.digits[place], draw_addends(1, self.rng)[0]
+        return image, int(addend), int(digit), int(self.operation.classify(digit, addend))
+
+
+def train_as_published(name: str, data: Mnist) -> Timed:
+    """One epoch of a published system with its recipe, a ``DataLoader`` and a per-sample ``Dataset``, as its author did."""
+    recipe = find_system(name).recipe
+    torch.manual_seed(0)
+    network = build_network(recipe)
+    optimiser = build_optimiser(network, recipe)
+    loader = DataLoader(PicturesWithAddends(data.train, recipe), recipe.batch_size, shuffle=True)
+    clock = time.perf_counter()
+    for image, addend, digit, answer in loader:
+        loss = measure_loss(network(image, addend), digit, answer, recipe)
+        loss.total.backward()  # type: ignore[no-untyped-call]
+        optimiser.step(1.0)
+    seconds = time.perf_counter() - clock
+    measured = measure_answers(forecast_every(network, data.test.images, recipe, CPU), data.test, recipe)
+    return Timed(seconds, measured["digit_accuracy"], measured["sum_accuracy"])
+
+
+def time_training(contestants: dict[str, Callable[[], Timed]], rounds: int) -> list[dict[str, Any]]:
+    """Let all contestants train in turn; a row for each, with ratios to the first, taken round by round."""
+    results: dict[str, list[Timed]] = {name: [] for name in contestants}
+    for count in range(1, rounds + 1):
+        for name, train in contestants.items():
+            results[name].append(train())
+            print(f"round {count}: {name} {results[name][-1].seconds:.2f} s, digit {results[name][-1].digit:.2%}", flush=True)
+    first = next(iter(results.values()))
+    rows = []
+    for name, timed in results.items():
+        seconds = [one.seconds for one in timed]
+        ratios = [one.seconds / ours.seconds for one, ours in zip(timed, first, strict=True)]
+        sums = [one.sum for one in timed if one.sum is not None]
+        rows.append(
+            {
+                "contestant": name,
+                "n": rounds,
+                **_spread("seconds", seconds),
+                **_spread("ratio", ratios),
+                "digit_accuracy_mean": f"{statistics.mean(one.digit for one in timed):.4f}",
+                "sum_accuracy_mean": f"{statistics.mean(sums):.4f}" if sums else "",
+            }
+        )
+    return rows
+
+
+def count_operations(network: Network) -> int:
+    """Multiplications and additions for one image: of convolutions and linear layers, which are nearly all."""
+    total = 0
+
+    def count(module: nn.Module, _: Any, result: Tensor) -> None:
+        nonlocal total
+        weight = module.weight
+        assert isinstance(weight, Tensor)
+        total += 2 * result[0].numel() * weight[0].numel()
+
+    layers = [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    with torch.inference_mode():
+        network(torch.zeros(1, 1, 28, 28), torch.zeros(1, dtype=torch.int64))
+    for hook in hooks:
+        hook.remove()
+    return total
+
+
+def measure_product_rate(side: int = 1024, rounds: int = 20) -> float:
+    """Operations a second of this machine in an fp32 product of two square matrices: the floor that arithmetic sets."""
+    one, other = torch.randn(side, side), torch.randn(side, side)
+    seconds = [_time(lambda: one @ other) for _ in range(rounds)]
+    return 2 * side**3 / statistics.median(seconds)
+
+
+def time_inference(data: Mnist, rounds: int) -> list[dict[str, Any]]:
+    """Images per second in batches of 1,000, and the latency of one image, of every system in turn, fp32."""
+    networks = {name: build_network(system.recipe).eval() for name, system in SYSTEMS.items()}
+    rate = measure_product_rate()
+    batch: dict[str, list[float]] = {name: [] for name in networks}
+    single: dict[str, list[float]] = {name: [] for name in networks}
+    with torch.inference_mode():
+        for _ in range(rounds):
+            for name, network in networks.items():
+                image = normalise(data.test.images[:1000], find_system(name).recipe, CPU).to(memory_format=torch.channels_last)
+                addend = torch.arange(1000) % 10
+                batch[name].append(_time(partial(network, image, addend)))
+                ones = [_time(partial(network, image[k : k + 1], addend[k : k + 1])) for k in range(20)]
+                single[name].append(statistics.median(ones[5:]))
+    rows = []
+    for name, network in networks.items():
+        operations, seconds = count_operations(network), statistics.median(batch[name])
+        rows.append(
+            {
+                "system": name,
+                "n": rounds,
+                "million_operations": f"{operations / 1e6:.2f}",
+                "images_per_second": round(1000 / seconds),
+                "times_the_floor": f"{seconds / (1000 * operations / rate):.1f}",
+                **_spread("latency_ms", [1000 * one for one in single[name]]),
+            }
+        )
+    print(f"The floor: {rate / 1e9:.0f} GFLOP/s in a 1,024 x 1,024 fp32 product.")
+    return rows
+
+
+def _time(work: Callable[[], object]) -> float:
+    clock = time.perf_counter()
+    work()
+    return time.perf_counter() - clock
+
+
+def _spread(name: str, values: list[float]) -> dict[str, str]:
+    return {
+        f"{name}_median": f"{statistics.median(values):.3g}",
+        f"{name}_min": f"{min(values):.3g}",
+        f"{name}_max": f"{max(values):.3g}",
+    }
+
+
+def main() -> None:
+    """Parse, measure, print and store."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["train", "published", "infer"])
+    parser.add_argument("--rounds", type=int, help="default: 20 of train, 1 of published, 9 of infer")
+    parser.add_argument("--images", type=int, help="train on so few images: a trial, whose rows are not stored")
+    parser.add_argument("--out", default="results", help="folder of the CSV")
+    given = parser.parse_args()
+    data = seesum.load_mnist()
+    few = None if given.images is None else str(given.images)
+    if given.images is not None:
+        data = Mnist(Part(data.train.images[: given.images], data.train.digits[: given.images]), data.test, data.sha256)
+    ours = {"fast": partial(train_ours, "auto", few), "fast in fp32": partial(train_ours, "fp32", few)}
+    if given.what == "infer":
+        rows = time_inference(data, given.rounds or 9)
+    elif given.what == "train":
+        rows = time_training({**ours, "the GPU record's network": partial(train_record, data)}, given.rounds or 20)
+    else:
+        published = [name for name, system in SYSTEMS.items() if system.published]
+        others = {f"{name}, one epoch": partial(train_as_published, name, data) for name in published}
+        rows = time_training({"fast": ours["fast"], **others}, given.rounds or 1)
+    print_rows(rows, *rows[0])
+    if given.images is None:
+        hardware, versions = describe_hardware("cpu", ""), collect_versions()
+        origin = {"date": time.strftime("%Y-%m-%d"), "commit": find_commit(), "processor": hardware["processor"]}
+        origin |= {"threads": hardware["threads"], "python": versions["python"], "torch": versions["torch"]}
+        path = Path(given.out) / f"speed-{given.what}.csv"
+        write_csv(path, [{**origin, **row} for row in rows])
+        print(f"The rows are in {path}")
+
+
+if __name__ == "__main__":
+    main()

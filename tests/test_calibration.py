@@ -1,0 +1,131 @@
+"""calibration.py: temperature, coverage, thresholds; and the verb that sets them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import seesum
+from seesum.calibration import Calibration, choose_threshold, fit_temperature, measure_coverage
+from seesum.checkpoint import Run
+from seesum.metrics import Forecast
+from seesum.recipe import InputError
+from seesum.task import OPERATIONS
+
+ADD = OPERATIONS["add"]
+
+
+def draw_logits(count: int) -> tuple[Any, Any]:
+    """Logits [count, 10], and digits [count] drawn from their probabilities."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (count, 10))
+    return logits, np.array([rng.choice(10, p=row) for row in soften(logits)])
+
+
+def soften(logits: Any) -> Any:
+    p = np.exp(logits - logits.max(1, keepdims=True))
+    return p / p.sum(1, keepdims=True)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
+def test_the_temperature_that_was_put_in_is_found(temperature: float) -> None:
+    logits, digits = draw_logits(20_000)
+    assert fit_temperature(soften(logits * temperature), digits) == pytest.approx(temperature, rel=0.05)
+
+
+def make_forecast(confidence: list[float], right: list[bool]) -> tuple[Forecast, Any]:
+    """Images of the digit 3, answered with a confidence, rightly or with 4."""
+    digit_p, sum_p = np.zeros((len(right), 10, 10), np.float32), np.zeros((len(right), 10, 19), np.float32)
+    for image, (share, good) in enumerate(zip(confidence, right, strict=True)):
+        answer = 3 if good else 4
+        digit_p[image, :, answer] = share
+        digit_p[image, :, 9] += 1 - share
+        for addend in range(10):
+            sum_p[image, addend, answer + addend] = share
+            sum_p[image, addend, 9 + addend] += 1 - share
+    return Forecast(digit_p, sum_p), np.full(len(right), 3)
+
+
+def test_coverage_counts_the_most_confident() -> None:
+    forecast, digits = make_forecast([0.99] * 95 + [0.7] * 5, [True] * 95 + [False] * 5)
+    rows = {row["coverage"]: row for row in measure_coverage(forecast, digits, ADD)}
+    assert rows[1.0]["both_accuracy"] == 0.95
+    assert rows[0.95]["both_accuracy"] == 1.0
+    assert rows[0.99]["both_accuracy"] == pytest.approx(94 / 99 + 1 / 99)
+    assert rows[0.95]["confidence"] == pytest.approx(0.99)
+    assert rows[1.0]["confidence"] == pytest.approx(0.7)
+
+
+def test_the_threshold_is_the_lowest_that_reaches_the_target() -> None:
+    forecast, digits = make_forecast([0.99] * 50 + [0.8] * 40 + [0.7] * 10, [True] * 90 + [False] * 10)
+    threshold, accepted = choose_threshold(forecast, digits, ADD, 0.99)
+    assert threshold == pytest.approx(0.8)
+    assert accepted == {"coverage": 0.9, "both_accuracy": 1.0}
+    threshold, accepted = choose_threshold(forecast, digits, ADD, 0.85)
+    assert threshold == pytest.approx(0.7)
+    assert accepted["coverage"] == 1.0
+
+
+def test_a_target_out_of_reach_gives_the_best_there_is() -> None:
+    forecast, digits = make_forecast([0.9] * 10 + [0.8] * 10, [True] * 9 + [False] + [True] * 5 + [False] * 5)
+    threshold, accepted = choose_threshold(forecast, digits, ADD, 0.999)
+    assert threshold == pytest.approx(0.9)
+    assert accepted == {"coverage": 0.5, "both_accuracy": pytest.approx(0.9)}
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
+    """A run and its twin."""
+    place = tmp_path_factory.mktemp("twins")
+    shared: dict[str, Any] = {"images": "3000", "plot": False, "quiet": True}
+    run = seesum.train("fast", out=place / "run", **shared)
+    return run, seesum.train("fast", out=place / "twin", split="validate", seed=1, **shared)
+
+
+def test_calibrating_makes_probabilities_honest_and_changes_no_digit(pair: tuple[Run, Run]) -> None:
+    run, twin = pair
+    before = seesum.evaluate(run)
+    chosen = seesum.calibrate(run, twin=twin, target=0.98)
+    assert chosen["after"]["digit_loss"] < chosen["before"]["digit_loss"]
+    assert chosen["after"]["digit_ece"] < chosen["before"]["digit_ece"]
+    assert chosen["accepted"]["both_accuracy"] >= 0.98
+    again = Run(run.directory)
+    after = seesum.evaluate(again)
+    assert after["digit_accuracy"] == before["digit_accuracy"]
+    assert after["digit_ece"] < before["digit_ece"]
+    assert again.metrics["digit_ece"] == after["digit_ece"]
+    assert again.metrics["train_seconds"] == before["train_seconds"]
+    reader = seesum.Reader.load(again)
+    assert reader.unsure_below == chosen["unsure_below"] == again.calibration.unsure_below
+    assert reader.network.temperature == chosen["temperature"] != 1
+
+
+def test_only_a_twin_will_do(pair: tuple[Run, Run], small_run: Run, tmp_path: Path) -> None:
+    run, twin = pair
+    with pytest.raises(InputError, match="no validation images"):
+        seesum.calibrate(run, twin=run)
+    with pytest.raises(InputError, match=r"no twin of .*: their recipes differ in images"):
+        seesum.calibrate(small_run, twin=twin)
+    with pytest.raises(InputError, match=r"target is 1\.5"):
+        seesum.calibrate(run, twin=twin, target=1.5)
+    unfinished = tmp_path / "unfinished"
+    shutil.copytree(twin.directory, unfinished)
+    (unfinished / "metrics.json").unlink()
+    with pytest.raises(InputError, match="is not finished"):
+        seesum.calibrate(run, twin=unfinished)
+
+
+def test_a_damaged_calibration_is_refused(pair: tuple[Run, Run], tmp_path: Path) -> None:
+    shutil.copytree(pair[0].directory, tmp_path / "run")
+    (tmp_path / "run" / "calibration.json").write_text(json.dumps({"temperature": "warm"}))
+    with pytest.raises(InputError, match=r"calibration\.json is damaged"):
+        seesum.Reader.load(tmp_path / "run")
+
+
+def test_an_uncalibrated_run_has_the_default(small_run: Run) -> None:
+    assert small_run.calibration == Calibration()
