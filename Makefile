@@ -9,9 +9,9 @@ BIN := .venv/bin
 
 all: .venv/.ready
 	@$(BIN)/python -m seesum train fast
-	@$(BIN)/python -m seesum predict --random 25 --plot runs/predictions.png >/dev/null
+	@$(BIN)/python -m seesum predict --run latest --random 25 --plot runs/predictions.png >/dev/null
 	@$(BIN)/python -m seesum evaluate latest
-	@$(BIN)/python -m seesum predict examples/three.png examples/seven.png examples/nine.jpg --add 7
+	@$(BIN)/python -m seesum predict examples/three.png examples/seven.png examples/nine.jpg --add 7 --run latest
 	@echo
 	@echo "Look at runs/predictions.png (25 random test images) and at the report of the run, one page to open in a browser:"
 	@echo "    $$(ls -td runs/fast-*/report.html | head -n 1)"

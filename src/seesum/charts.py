@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seesum.pictures import COLOURS, fill_table, make_figure
+from seesum.systems import find_system
 from seesum.task import OPERATIONS
 
 if TYPE_CHECKING:
@@ -127,4 +128,34 @@ def draw_tables(tables: dict[str, NDArray[np.float32]]) -> Figure:
         fill_table(panel, table, OPERATIONS[name])
         panel.set_title(name)
     figure.suptitle("the table adder, taught five operations by samples alone: the likeliest answer of each cell", y=1.04)
+    return figure
+
+
+def draw_frontier(rows: Sequence[dict[str, Any]], public: Sequence[dict[str, Any]]) -> Figure:
+    """Wrong digits on the test images against the number of parameters: ours, rebuilt systems, public figures.
+
+    Args:
+        rows: of ``systems.csv``, one for each system.
+        public: of ``public.csv``: figures that others report, most of them picked on the test images.
+    """
+    figure = make_figure(9, 5.5)
+    panel = figure.subplots()
+    for row in rows:
+        ours = not find_system(row["system"]).published
+        size, wrong = int(row["parameters"]), 100 - 100 * float(row["digit_accuracy_mean"])
+        colour = COLOURS["digit"] if ours else "0.55"
+        spread = 100 * float(row["digit_accuracy_std"])
+        panel.errorbar(size, wrong, spread, fmt="o", color=colour, capsize=4, markersize=9 if ours else 6)
+        panel.annotate(f"{row['system']}\nn = {row['n']}", (size, wrong), (9, -3), textcoords="offset points", color=colour)
+    for row in public:
+        size, wrong = int(row["parameters"]), 100 - 100 * float(row["digit_accuracy"])
+        panel.plot(size, wrong, "x", color="0.3", markersize=8)
+        panel.annotate(row["how_chosen"], (size, wrong), (6, 6), textcoords="offset points", color="0.3", fontsize=7)
+    panel.set(xscale="log", yscale="log", xlabel="parameters", ylabel="wrong digits on the test images (%)")
+    ticks = [0.2, 0.3, 0.5, 0.7, 1.0]
+    panel.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    panel.minorticks_off()
+    panel.invert_yaxis()
+    panel.grid(alpha=0.25)
+    panel.set_title("ours and rebuilt systems (dots: mean and standard deviation over seeds), public figures (crosses)")
     return figure

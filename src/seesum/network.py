@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from seesum.adders import Adder, build_adder
 from seesum.recipe import Encoded, Output, Recipe, pick
@@ -49,32 +48,6 @@ class Network(nn.Module):
         return self.add(self.encode(image), addend)
 
 
-class Views(nn.Module):
-    """An encoder that, once trained, is the mean of itself over shifted copies of the image.
-
-    Test-time augmentation as part of the network: as many passes as there are shifts, and no parameters.
-    """
-
-    def __init__(self, encoder: nn.Module, shifts: tuple[tuple[int, int], ...]) -> None:
-        """Take an encoder, and shifts (rows, columns) in pixels."""
-        super().__init__()
-        self.encoder, self.shifts = encoder, shifts
-        self.margin = max(abs(step) for shift in shifts for step in shift)
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Image [B, 1, H, W] -> features [B, F]; of the image alone in training mode. What is shifted in repeats the rim."""
-        if self.training:
-            features: Tensor = self.encoder(image)
-            return features
-        height, width = image.shape[2:]
-        padded = functional.pad(image, (self.margin,) * 4, mode="replicate")
-        rows = [self.margin - down for down, _ in self.shifts]
-        columns = [self.margin - right for _, right in self.shifts]
-        views = [padded[:, :, y : y + height, x : x + width] for y, x in zip(rows, columns, strict=True)]
-        # encoders that flatten fix their own batch, so views come one after the other and not as one larger batch
-        return torch.stack([self.encoder(view) for view in views]).mean(0)
-
-
 def count_parameters(network: nn.Module) -> int:
     """Number of trainable parameters."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
@@ -90,23 +63,26 @@ class Layer(NamedTuple):
     shape: tuple[int, ...]
     """Of its output for one image, without the batch."""
     parameters: int
-    """Trainable ones."""
+    """Trainable ones, which count once however often they are used."""
+    uses: int
+    """How often it computes for one image."""
 
 
 def describe_layers(network: Network) -> list[Layer]:
     """The layers of a network in the order in which they compute; an adder's own weights count as the adder's."""
-    layers: list[Layer] = []
+    layers: dict[str, Layer] = {}
 
     def note(name: str, module: nn.Module, result: Any) -> None:
         tensor = result if isinstance(result, Tensor) else result.sum_logp
         own = sum(p.numel() for p in module.parameters(recurse=False) if p.requires_grad)
         kind = str(module) if not list(module.children()) else type(module).__name__
-        layers.append(Layer(name, kind, tuple(tensor.shape[1:]), own))
+        uses = layers[name].uses + 1 if name in layers else 1
+        layers[name] = Layer(name, kind, tuple(tensor.shape[1:]), own, uses)
 
     hooks = [
         module.register_forward_hook(lambda m, _, result, name=name: note(name, m, result))
         for name, module in network.named_modules()
-        if not list(module.children()) or isinstance(module, Adder)
+        if not list(module.children()) or list(module.parameters(recurse=False)) or isinstance(module, Adder)
     ]
     was_training, device = network.training, next(network.parameters()).device
     network.eval()
@@ -115,13 +91,19 @@ def describe_layers(network: Network) -> list[Layer]:
     network.train(was_training)
     for hook in hooks:
         hook.remove()
-    return layers
+    return list(layers.values())
 
 
 def format_layers(network: Network) -> str:
     """Layers, output shapes for one image, and parameter counts as lines of text."""
     rows = [
-        (layer.name, layer.kind, "x".join(map(str, layer.shape)), f"{layer.parameters:,}") for layer in describe_layers(network)
+        (
+            layer.name,
+            layer.kind + f", {layer.uses} times" * (layer.uses > 1),
+            "x".join(map(str, layer.shape)),
+            f"{layer.parameters:,}",
+        )
+        for layer in describe_layers(network)
     ]
     rows = [("layer", "kind", "output", "parameters"), *rows, ("all", "", "", f"{count_parameters(network):,}")]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from seesum.network import Network, System
 from seesum.recipe import Recipe, pick
+from seesum.systems.best import BEST
 from seesum.systems.fast import FAST
 from seesum.systems.hard_fusion import HARD_FUSION
 from seesum.systems.identity_adder import IDENTITY_ADDER
 from seesum.systems.logit import LOGIT
+from seesum.systems.micro import MICRO
 from seesum.systems.squeeze import SQUEEZE
+from seesum.systems.tiny import TINY
 from seesum.systems.wide import WIDE
 
 SYSTEMS: dict[str, System] = {
-    system.recipe.system: system for system in (SQUEEZE, WIDE, IDENTITY_ADDER, HARD_FUSION, LOGIT, FAST)
+    system.recipe.system: system for system in (SQUEEZE, WIDE, IDENTITY_ADDER, HARD_FUSION, LOGIT, FAST, BEST, TINY, MICRO)
 }
 DEFAULT_SYSTEM = FAST.recipe.system
 """What ``train`` trains when no system is named."""

@@ -11,26 +11,14 @@ what Adam learns from half as many again. Choices were made on the 12,000 valida
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
+from seesum.blocks import Crop
 from seesum.network import Result, System
 from seesum.recipe import Recipe
 
 FEATURES = 128
 MARGIN = 2
-
-
-class Crop(nn.Module):
-    """The image without a margin of this many pixels on each side."""
-
-    def __init__(self, margin: int) -> None:
-        """Keep the margin."""
-        super().__init__()
-        self.margin = margin
-
-    def forward(self, image: Tensor) -> Tensor:
-        """[B, C, H, W] -> [B, C, H - 2 margin, W - 2 margin]."""
-        return image[:, :, self.margin : -self.margin, self.margin : -self.margin]
 
 
 def build_encoder() -> nn.Module:
