@@ -35,7 +35,7 @@ TINY = System(
     recipe=Recipe(
         system="tiny",
         adder="exact",
-        epochs=50,
+        epochs=24,
         batch_size=128,
         optimiser="muon",
         lr=0.01,
@@ -45,7 +45,7 @@ TINY = System(
         schedule="triangle",
         warmup=0.2,
         ema=0.998,
-        augmentation=Augmentation(rotate=10, shift=0.04, scale=0.1, shear=0.1, elastic=0.5),
+        augmentation=Augmentation(rotate=8, shift=0.04, scale=0.08, shear=0.08, elastic=0.4),
     ),
     summary="ours: no larger than the smallest published system",
     features=FEATURES,
