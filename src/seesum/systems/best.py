@@ -32,7 +32,7 @@ BEST = System(
     recipe=Recipe(
         system="best",
         adder="exact",
-        epochs=40,
+        epochs=20,
         batch_size=128,
         optimiser="muon",
         lr=0.01,
@@ -43,7 +43,7 @@ BEST = System(
         warmup=0.2,
         label_smoothing=0.05,
         ema=0.998,
-        augmentation=Augmentation(rotate=10, shift=0.04, scale=0.1, shear=0.1, elastic=0.5),
+        augmentation=Augmentation(rotate=7, shift=0.03, scale=0.07, shear=0.07, elastic=0.35),
     ),
     summary="ours: the most accurate, and what answers where no run is named",
     features=FEATURES,
