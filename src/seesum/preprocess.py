@@ -131,15 +131,18 @@ def remove_shadows(grey: Plane) -> Plane:
     Raises:
         PictureError: nothing stands out.
     """
-    smooth = ndimage.gaussian_filter(grey, 0.6) if min(grey.shape) > 40 else grey
+    noise = _measure_noise(grey)
+    smooth = ndimage.gaussian_filter(grey, 0.8) if noise > 0.7 else grey
     if _is_bright_ink(smooth):
-        smooth = smooth.max() - smooth
+        grey, smooth = grey.max() - grey, smooth.max() - smooth
     ink = _stand_out(smooth, 0.35 * min(smooth.shape))
     level = float(np.quantile(ink, 0.999))
     if level < FAINTEST_INK:
         raise PictureError("the picture holds no ink: it is blank, or nearly so; give one with a digit that stands out")
     width = measure_stroke(ink > level / 2)
-    return _stand_out(smooth, max(9.0, 3 * width)) if 6 * width < min(smooth.shape) else ink
+    if level * float(np.median(smooth)) < 12 * noise:  # faint ink on a noisy picture
+        smooth = ndimage.gaussian_filter(grey, min(2.5, max(1.2, width / 3)))
+    return _stand_out(smooth, max(9.0, 3 * width)) if 6 * width < min(smooth.shape) else _stand_out(smooth, 0.35 * min(smooth.shape))
 
 
 def separate_ink(ink: Plane) -> tuple[Mask, float]:
@@ -170,7 +173,8 @@ def remove_lines(mask: Mask) -> Mask:
         for label, (rows, columns) in enumerate(ndimage.find_objects(labels), 1):
             across = columns.stop - columns.start
             part = labels[rows, columns] == label
-            if across > 0.7 * width and part.sum() / across < 0.05 * height + 4:
+            whole = columns.start <= 0.05 * width and columns.stop >= 0.95 * width
+            if whole and part.sum() / across < 0.05 * height + 4:
                 lines[rows, columns] |= part
         if not count or not lines.any():
             continue
@@ -186,7 +190,10 @@ def remove_lines(mask: Mask) -> Mask:
 
 def select_digit(mask: Mask) -> tuple[Mask, int]:
     """The ink of the largest digit, with all its strokes, and how many digits there seem to be."""
-    labels, count = ndimage.label(mask, np.ones((3, 3)))
+    reach = round(measure_stroke(mask) / 2) + 1
+    joined = ndimage.binary_closing(np.pad(mask, reach), np.ones((3, 3)), reach)[reach:-reach, reach:-reach]
+    labels, count = ndimage.label(joined | mask, np.ones((3, 3)))
+    labels *= mask
     if count <= 1:
         return mask, count
     boxes = ndimage.find_objects(labels)
@@ -291,16 +298,22 @@ def _reduce(plane: Plane, side: int) -> Plane:
     return np.asarray(blocks.mean((1, 3)), np.float32)
 
 
+def _measure_noise(grey: Plane) -> float:
+    """Standard deviation of the noise in grey levels, from what a small cross-shaped difference leaves (Immerkaer 1996)."""
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    return float(1.4826 * np.median(np.abs(ndimage.convolve(grey, kernel))) / 6)
+
+
 def _is_bright_ink(grey: Plane) -> bool:
-    """Whether ink is brighter than paper: most pixels are paper, so under the right polarity few stand out."""
+    """Whether ink is brighter than paper: under the right polarity little stands out, and that far."""
     small = ndimage.gaussian_filter(_reduce(grey, 64), 0.7)
-    shares = []
+    window = max(3, round(0.35 * min(small.shape)) | 1)
+    scores = []
     for bright in (small, small.max() - small):
-        ink = _stand_out(bright + 16, 0.35 * min(small.shape))
-        strongest = float(np.quantile(ink, 0.995))
-        # a level that shadows reach too says nothing, so what stands out is weighed against the strongest
-        shares.append(float((ink > strongest / 2).mean()) if strongest > FAINTEST_INK else 1.0)
-    return shares[1] < shares[0]
+        apart = ndimage.gaussian_filter(ndimage.grey_closing(bright, size=(window, window), mode="nearest"), window / 4) - bright
+        far = float(np.quantile(apart, 0.995))
+        scores.append(far * (1 - 2 * float((apart > far / 2).mean())))
+    return scores[1] > scores[0]
 
 
 def _stand_out(bright: Plane, window: float) -> Plane:
