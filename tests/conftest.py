@@ -60,7 +60,7 @@ def small_data(mnist: Mnist, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """``fast`` on 6,000 images: enough to read most digits, trained in half a second."""
-    return seesum.train("fast", images="6000", out=tmp_path_factory.mktemp("run") / "small", quiet=True)
+    return seesum.train("fast", images="6000", batch_size=64, out=tmp_path_factory.mktemp("run") / "small", quiet=True)
 
 
 @pytest.fixture

@@ -109,7 +109,7 @@ def test_only_a_twin_will_do(pair: tuple[Run, Run], small_run: Run, tmp_path: Pa
     run, twin = pair
     with pytest.raises(InputError, match="no validation images"):
         seesum.calibrate(run, twin=run)
-    with pytest.raises(InputError, match=r"no twin of .*: their recipes differ in images"):
+    with pytest.raises(InputError, match=r"no twin of .*: their recipes differ in batch_size, images"):
         seesum.calibrate(small_run, twin=twin)
     with pytest.raises(InputError, match=r"target is 1\.5"):
         seesum.calibrate(run, twin=twin, target=1.5)

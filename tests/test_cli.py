@@ -63,7 +63,7 @@ def test_train_evaluate_predict_show_report(command: Any) -> None:
     assert trained.code == 0
     assert "digit" in trained.out
     assert "report.html" in trained.out
-    assert "413,702" in trained.err
+    assert "110,774" in trained.err
     (directory,) = Path("runs").iterdir()
     assert directory.name.startswith("fast-")
     assert directory.name.endswith("-s3")
@@ -191,10 +191,10 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "data without files": (["train", "--data", "empty"], "holds no training images"),
     "out is taken": (["train", "--out", "taken"], "is not empty"),
     "no run": (["evaluate"], "make one with: seesum train"),
-    "no such run": (["evaluate", "nowhere"], "not a run directory"),
+    "no such run": (["evaluate", "nowhere"], "neither a run directory"),
     "damaged weights": (["evaluate", "damaged"], "damaged"),
     "run without weights": (["predict", "three.png", "--add", "1", "--run", "weightless"], "no weights yet"),
-    "resume of nothing": (["train", "--resume", "nowhere"], "not a run directory"),
+    "resume of nothing": (["train", "--resume", "nowhere"], "neither a run directory"),
     "resume with another recipe": (["train", "--resume", "whole", "--epochs", "3"], "epochs is 3 here but 1"),
     "addend too large": (["predict", "three.png", "--add", "10", "--run", "whole"], "the addend is '10'"),
     "addend below zero": (["predict", "three.png", "--add", "-1", "--run", "whole"], "addend"),

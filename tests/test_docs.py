@@ -52,7 +52,7 @@ def test_command(line: str, command: Any, place: Path, small_data: Path, monkeyp
     monkeypatch.chdir(place)
     words = shlex.split(line)[1:]
     small = SMALL.get(words[0], [])
-    if words[0] in ("reproduce", "compare"):
+    if words[0] in ("study", "reproduce", "compare"):
         small = [*small, "--data", str(small_data)]
     done = command(*words, *small)
     assert done.code == 0, done.err

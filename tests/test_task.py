@@ -101,12 +101,14 @@ def test_other_data_sets_are_split_80_20(mnist: Mnist) -> None:
         split_images(tiny, Recipe("fast", split="validate"))
 
 
-@pytest.mark.parametrize(("text", "count"), [("all", 60_000), ("500", 500), ("10%", 6_000), ("0.5%", 300), ("60000", 60_000)])
+@pytest.mark.parametrize(
+    ("text", "count"), [("all", 60_000), ("500", 500), ("10%", 6_000), ("0.5%", 300), ("60000", 60_000), ("70000", 60_000)]
+)
 def test_count_images(text: str, count: int) -> None:
     assert count_images(text, 60_000) == count
 
 
-@pytest.mark.parametrize("text", ["0", "1", "60001", "-5", "5.5", "many", "", "101%", "0%", "nan", "1e3"])
+@pytest.mark.parametrize("text", ["0", "1", "-5", "5.5", "many", "", "101%", "0%", "nan", "1e3"])
 def test_bad_counts_of_images(text: str) -> None:
     with pytest.raises(InputError, match="images is"):
         count_images(text, 60_000)

@@ -151,7 +151,7 @@ def draw_frontier(rows: Sequence[dict[str, Any]], public: Sequence[dict[str, Any
         size, wrong = int(row["parameters"]), 100 - 100 * float(row["digit_accuracy"])
         panel.plot(size, wrong, "x", color="0.3", markersize=8)
         panel.annotate(row["how_chosen"], (size, wrong), (6, 6), textcoords="offset points", color="0.3", fontsize=7)
-    panel.set(xscale="log", yscale="log", xlabel="parameters", ylabel="wrong digits on the test images (%)")
+    panel.set(xscale="log", yscale="log", xlim=(400, 4e7), xlabel="parameters", ylabel="wrong digits on the test images (%)")
     ticks = [0.2, 0.3, 0.5, 0.7, 1.0]
     panel.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     panel.minorticks_off()

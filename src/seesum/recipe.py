@@ -94,7 +94,7 @@ class Recipe:
     split_seed: int = 0
     """Which fifth ``validate`` keeps: apart from ``seed``, so that runs with several seeds are judged on the same images."""
     images: str = "all"
-    """How many training images: ``all``, a number (``500``) or a share (``10%``), drawn by ``seed``, all digits evenly."""
+    """How many training images: ``all``, at most a number (``500``) or a share (``10%``), drawn by ``seed``, digits evenly."""
     epochs: int = 1
     """How often each training image is seen."""
     batch_size: int = 256

@@ -233,17 +233,17 @@ def split_images(mnist: Mnist, recipe: Recipe) -> Splits:
 
 
 def count_images(images: str, available: int) -> int:
-    """The number that ``all``, ``500`` or ``10%`` means for so many available images.
+    """The number that ``all``, ``500`` (at most so many) or ``10%`` means for so many available images.
 
     Raises:
-        InputError: another text, or a number below 2 (one image cannot be normalised over) or above what there is.
+        InputError: another text, a number below 2 (one image cannot be normalised over), or more than 100 %.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)", images.strip())
     if images == "all":
         return available
     if match is None or (not match[2] and "." in match[1]):
         raise InputError(f"images is {images!r}; expected a number such as 500, a share such as 10%, or all")
-    count = round(available * float(match[1]) / 100) if match[2] else int(match[1])
+    count = round(available * float(match[1]) / 100) if match[2] else min(int(match[1]), available)
     if not 2 <= count <= available:
         raise InputError(f"images is {images}, which is {count:,} images; expected 2 to {available:,}")
     return count

@@ -55,5 +55,5 @@ FAST = System(
     summary="ours: one epoch, two convolutions and the learned table; a second on two laptop cores",
     features=FEATURES,
     build_encoder=build_encoder,
-    result=Result(digit=99.18, sum=99.18, runs=5),
+    result=Result(digit=99.06, sum=99.06, runs=20),
 )

@@ -47,5 +47,5 @@ MICRO = System(
     summary="ours: fewer than 700 parameters, on an image set upright",
     features=FEATURES,
     build_encoder=build_encoder,
-    result=Result(digit=99.0, sum=99.0, runs=5),
+    result=Result(digit=99.17, sum=99.17, runs=5),
 )

@@ -50,5 +50,5 @@ TINY = System(
     summary="ours: no larger than the smallest published system",
     features=FEATURES,
     build_encoder=build_encoder,
-    result=Result(digit=99.5, sum=99.5, runs=5),
+    result=Result(digit=99.61, sum=99.61, runs=5),
 )
