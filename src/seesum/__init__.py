@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from seesum.checkpoint import Run as Run
     from seesum.judgements import calibrate as calibrate, evaluate as evaluate
     from seesum.mnist import load_mnist as load_mnist
-    from seesum.preprocess import PictureError as PictureError
+    from seesum.decoding import PictureError as PictureError
     from seesum.reader import Answer as Answer, Reader as Reader
     from seesum.recipe import InputError as InputError, JobError as JobError, Recipe as Recipe
     from seesum.studies import Study as Study
@@ -31,7 +31,7 @@ _HOMES = {
     "Answer": "reader",
     "JobError": "recipe",
     "InputError": "recipe",
-    "PictureError": "preprocess",
+    "PictureError": "decoding",
     "Reader": "reader",
     "Recipe": "recipe",
     "Run": "checkpoint",

@@ -14,7 +14,8 @@ from seesum.checkpoint import Run, find_run
 from seesum.evaluation import forecast_every
 from seesum.metrics import Forecast
 from seesum.mnist import Digits, Images
-from seesum.preprocess import Picture, Pictures, list_pictures, prepare_picture
+from seesum.decoding import Picture, Pictures, list_pictures
+from seesum.preprocess import prepare_picture
 from seesum.recipe import InputError, Recipe
 from seesum.task import ADDENDS, OPERATIONS
 

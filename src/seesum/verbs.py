@@ -14,7 +14,8 @@ from seesum.checkpoint import Run, check_file, create_run, find_run, refuse_ship
 from seesum.mnist import Mnist, load_mnist
 from seesum.network import count_parameters, format_layers
 from seesum.pictures import caption_answer, draw_grid, draw_samples, draw_table, save_figure
-from seesum.preprocess import Picture, Pictures, list_pictures, prepare_picture
+from seesum.decoding import Picture, Pictures, list_pictures
+from seesum.preprocess import prepare_picture
 from seesum.provenance import describe_origin
 from seesum.reader import Answer, Reader, check_addend
 from seesum.recipe import LATEST, InputError, Recipe, pick
