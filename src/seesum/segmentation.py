@@ -44,6 +44,7 @@ def locate_digit(grey: Plane) -> Place | None:
     if _measure_noise(grey) > 1:
         grey = ndimage.gaussian_filter(grey, 0.8)
     flat = grey - ndimage.gaussian_filter(grey, 0.25 * min(grey.shape), mode="nearest")
+    edges = ndimage.gaussian_gradient_magnitude(grey, 1.0, mode="nearest")
     best: Place | None = None
     tried = set()
     for share in WINDOWS:
@@ -52,11 +53,12 @@ def locate_digit(grey: Plane) -> Place | None:
             continue
         tried.add(window)
         for bright in (False, True):
-            ink = even_light(grey.max() - grey if bright else grey, window)
+            dark = grey.max() - grey if bright else grey
+            ink = even_light(dark, window)
             mask, level = separate_ink(ink)
             if level < FAINTEST_INK:
                 continue
-            place = _weigh_ink(remove_lines(mask), flat)
+            place = _weigh_ink(remove_lines(mask), edges, flat)
             if place is not None and (best is None or place.score > best.score):
                 best = place._replace(bright=bright)
     return best
@@ -68,9 +70,7 @@ def even_light(grey: Plane, window: int) -> Plane:
     The paper is a closing of the picture by a square wider than strokes, then an opening: both keep the edge of a shadow
     where it is, which a mean over the neighbourhood would smear into something like ink.
     """
-    paper = ndimage.grey_closing(grey, size=(window, window), mode="nearest")
-    paper = ndimage.grey_opening(paper, size=(window, window), mode="nearest")
-    paper = ndimage.uniform_filter(paper, max(1, window // 4), mode="nearest")
+    paper = _estimate_paper(grey, window)
     return np.asarray(((paper - grey) / np.maximum(paper, 24)).clip(0, 1), np.float32)
 
 
@@ -156,7 +156,13 @@ def measure_stroke(mask: Mask) -> float:
     return float(4 * (distance[distance > 0] - 0.5).mean()) + 0.5
 
 
-def _weigh_ink(mask: Mask, flat: Plane) -> Place | None:
+def _estimate_paper(grey: Plane, window: int) -> Plane:
+    paper = ndimage.grey_closing(grey, size=(window, window), mode="nearest")
+    paper = ndimage.grey_opening(paper, size=(window, window), mode="nearest")
+    return np.asarray(ndimage.uniform_filter(paper, max(1, window // 4), mode="nearest"), np.float32)
+
+
+def _weigh_ink(mask: Mask, edges: Plane, flat: Plane) -> Place | None:
     """The group of strokes that is most like a digit, by contrast, size, thinness and distance from the rim."""
     labels, boxes = group_strokes(mask)
     height, width = mask.shape
@@ -173,14 +179,14 @@ def _weigh_ink(mask: Mask, flat: Plane) -> Place | None:
         around = tuple(slice(max(0, part.start - 4), part.stop + 4) for part in box)
         own = labels[around] == i + 1
         beside = ndimage.binary_dilation(own, EIGHT, 4) & ~ndimage.binary_dilation(own, EIGHT, 2)
-        thin = min(1.0, 0.3 * size / measure_stroke(own))
+        contrast = float(np.median(edges[around][ndimage.binary_dilation(own, EIGHT) & ~ndimage.binary_erosion(own, EIGHT)]))
+        thin = min(1.0, 0.27 * size / measure_stroke(own))
         contact = float((rim[around] & own).sum()) / size
         if not beside.any():
             continue
         inked, blank = np.median(flat[around][own]), np.median(flat[around][beside])
-        contrast = abs(inked - blank)
         apart = 1 - float((np.abs(flat[rim] - inked) < np.abs(flat[rim] - blank)).mean())
-        scores[i] = contrast * np.sqrt(size / max(height, width)) * thin**2 / (1 + 2 * max(0.0, contact - 0.2)) * (0.1 + apart)
+        scores[i] = contrast * np.sqrt(size / max(height, width)) * thin**4 / (1 + 2 * max(0.0, contact - 0.2)) * (0.1 + apart)
     if not scores.any():
         return None
     main = int(scores.argmax())
