@@ -32,7 +32,7 @@ from seesum.recipe import Recipe
 from seesum.task import split_images
 
 Grey = NDArray[np.float64]
-HANDWRITING = ("breip", "steve", "delphine", "femkeklaver", "rufscript", "hand", "script", "domestic", "ecolier", "kristi")
+HANDWRITING = ("breip", "steve", "delphine", "rufscript", "kristi")
 
 
 class Shown(NamedTuple):

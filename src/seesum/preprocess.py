@@ -8,8 +8,9 @@ proportions, its centre of mass in the middle of 28x28, bright ink on black.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,6 @@ from seesum.decoding import Picture, PictureError, Plane, decode_picture
 from seesum.segmentation import (
     Box,
     Mask,
-    Place,
     even_light,
     group_strokes,
     locate_digit,
@@ -52,6 +52,33 @@ class Prepared:
     """What each step gave, by its name, in order: planes [H, W] or colours [H, W, 3]."""
 
 
+class Area(NamedTuple):
+    """Part of a picture, in its pixels."""
+
+    top: float
+    bottom: float
+    left: float
+    right: float
+
+    @property
+    def size(self) -> float:
+        """The longer side."""
+        return max(self.bottom - self.top, self.right - self.left)
+
+    @classmethod
+    def from_box(cls, box: Box, scale: float) -> Area:
+        """Of a box that counts pixels ``scale`` times as large."""
+        return cls(*(edge * scale for part in box for edge in (part.start, part.stop)))
+
+    def follow(self, mask: Mask, box: Box) -> Area:
+        """Around the ink of a cut-out in which this area is ``box``."""
+        unit = self.size / BENCH
+        rows, columns = np.nonzero(mask)
+        edges = (rows.min(), rows.max() + 1), (columns.min(), columns.max() + 1)
+        (top, bottom), (left, right) = (((low - part.start) * unit, (high - part.start) * unit) for (low, high), part in zip(edges, box, strict=True))
+        return Area(self.top + top, self.top + bottom, self.left + left, self.left + right)
+
+
 def prepare_picture(picture: Picture) -> Prepared:
     """What a network sees of a picture.
 
@@ -69,8 +96,16 @@ def prepare_picture(picture: Picture) -> Prepared:
     place = locate_digit(grey)
     if place is None:
         raise PictureError("the picture holds no ink: it is blank, or nearly so; give one with a digit that stands out")
-    cutout = steps["cut out"] = cut_out(colours, place.box, scale)
-    ink, mask, found = find_strokes(cutout, place, steps)
+    area = Area.from_box(place.box, scale)
+    window = round(place.window * scale * BENCH / area.size)
+    for _ in range(2):
+        cutout, box = cut_out(colours, area)
+        steps["cut out"] = cutout
+        ink, mask, found = find_strokes(cutout, box, place.bright, window, steps)
+        better = area.follow(mask, box)
+        if 0.85 * area.size < better.size < 1.15 * area.size:
+            break
+        area = better
     strokes = steps["strokes"] = even_strokes(ink, mask)
     return Prepared(centre_ink(fit_ink(strokes)), max(found, place.found), steps)
 
@@ -92,39 +127,64 @@ def project_colours(colours: Plane) -> Plane:
     return np.asarray(grey - min(0.0, float(grey.min())), np.float32)
 
 
-def cut_out(colours: Plane, box: Box, scale: float) -> Plane:
-    """The digit with some paper around it, its longer side ``BENCH`` pixels; ``box`` counts pixels ``scale`` times as large."""
-    (top, left), (bottom, right) = ([part.start * scale for part in box], [part.stop * scale for part in box])
-    size = max(bottom - top, right - left)
-    margin = max(2.0, MARGIN * size)
+def cut_out(colours: Plane, area: Area) -> tuple[Plane, Box]:
+    """The digit with some paper around it, its longer side ``BENCH`` pixels, and where in it the digit is."""
+    margin = max(2.0, MARGIN * area.size)
     height, width = colours.shape[:2]
-    window = (max(0.0, left - margin), max(0.0, top - margin), min(float(width), right + margin), min(float(height), bottom + margin))
-    zoom = BENCH / size
-    target = (max(1, round((window[2] - window[0]) * zoom)), max(1, round((window[3] - window[1]) * zoom)))
+    top, bottom = max(0.0, area.top - margin), min(float(height), area.bottom + margin)
+    left, right = max(0.0, area.left - margin), min(float(width), area.right + margin)
+    zoom = BENCH / area.size
+    target = (max(1, round((right - left) * zoom)), max(1, round((bottom - top) * zoom)))
     how = Image.Resampling.BICUBIC if zoom > 1 else Image.Resampling.BOX
-    planes = [Image.fromarray(colours[:, :, i]).resize(target, how, box=window) for i in range(3)]
-    return np.stack([np.asarray(plane, np.float32) for plane in planes], 2).clip(0, 255)
+    planes = [Image.fromarray(colours[:, :, i]).resize(target, how, box=(left, top, right, bottom)) for i in range(3)]
+    rows = slice(round((area.top - top) * zoom), round((area.bottom - top) * zoom))
+    columns = slice(round((area.left - left) * zoom), round((area.right - left) * zoom))
+    return np.stack([np.asarray(plane, np.float32) for plane in planes], 2).clip(0, 255), (rows, columns)
 
 
-def find_strokes(cutout: Plane, place: Place, steps: dict[str, NDArray[Any]]) -> tuple[Plane, Mask, int]:
-    """The ink 0..1 of a cut-out, which of it is the digit's, and how many digits there seem to be."""
+def find_strokes(cutout: Plane, box: Box, bright: bool, window: int, steps: dict[str, NDArray[Any]]) -> tuple[Plane, Mask, int]:
+    """The ink 0..1 of a cut-out, which of it is the digit's, and how many digits there seem to be.
+
+    Raises:
+        PictureError: there is no ink.
+    """
     grey = project_colours(cutout)
-    if place.bright:
+    if bright:
         grey = grey.max() - grey
-    ink = even_light(grey, 61)
-    mask, level = separate_ink(ink)
-    width = measure_stroke(mask)
-    ink = steps["even light"] = even_light(grey, max(15, round(3 * width) | 1))
-    mask, level = separate_ink(ink)
-    steps["ink"] = mask
-    labels, boxes = group_strokes(remove_lines(mask))
-    if not boxes:
-        labels, boxes = group_strokes(mask)
-    if not boxes:
+    windows = dict.fromkeys((min(61, max(15, window)) | 1, 31, 61))
+    for blur, window in itertools.product((0.0, 1.2, 2.4), windows):
+        smooth = ndimage.gaussian_filter(grey, blur) if blur else grey
+        mask, level = separate_ink(even_light(smooth, window))
+        if level:
+            ink = even_light(smooth, max(15, round(3 * measure_stroke(mask)) | 1))
+            mask, level = separate_ink(ink)
+        if level:
+            break
+    else:
         raise PictureError("the picture holds no ink: it is blank, or nearly so; give one with a digit that stands out")
-    weights = [0.0 if box is None else float((labels[box] == i + 1).sum()) * max(labels[box].shape) for i, box in enumerate(boxes)]
+    steps["even light"], steps["ink"] = ink, mask
+    cleaned = remove_lines(mask, box)
+    cleaned = drop_clutter(cleaned if cleaned.any() else mask, box)
+    labels, boxes = group_strokes(cleaned, gap=8)
+    weights = [0.0 if part is None else float((labels[part] == i + 1).sum()) * max(labels[part].shape) for i, part in enumerate(boxes)]
     digit = steps["digit"] = labels == int(np.argmax(weights)) + 1
-    return ink / max(level, 1e-6), digit, 1
+    return ink / level, digit, 1
+
+
+def drop_clutter(mask: Mask, box: Box) -> Mask:
+    """Ink without what comes in from the rim and without specks, unless nothing would be left."""
+    labels, count = ndimage.label(mask, np.ones((3, 3)))
+    rim = np.ones(mask.shape, bool)
+    rim[1:-1, 1:-1] = False
+    numbers = np.arange(1, count + 1)
+    contact = ndimage.sum_labels(rim, labels, numbers)
+    areas = ndimage.sum_labels(mask, labels, numbers)
+    within = np.zeros(mask.shape, bool)
+    within[box] = True
+    inside = ndimage.sum_labels(within & mask, labels, numbers) / areas
+    sizes = np.array([max(part.stop - part.start for part in place) for place in ndimage.find_objects(labels)])
+    keep = (areas > 0.004 * areas.max()) & ((contact == 0) | (inside > 0.7) & (contact < 0.5 * sizes))
+    return np.isin(labels, numbers[keep]) if keep.any() else mask
 
 
 def even_strokes(ink: Plane, mask: Mask) -> Plane:

@@ -19,6 +19,8 @@ FAINTEST_INK = 0.06
 """Share of the paper's brightness by which the strongest ink must differ from it, or the picture counts as blank."""
 WINDOWS = (0.08, 0.16, 0.32, 0.64)
 """Widths of strokes that are looked for, as shares of the picture's shorter side."""
+BRIGHT_INK = 0.6
+"""How much less is believed of bright ink on darker paper: bits of lit paper between shadows look like it."""
 EIGHT = np.ones((3, 3), bool)
 """Neighbours of a pixel."""
 
@@ -33,6 +35,8 @@ class Place(NamedTuple):
     found: int
     """How many digits there seem to be."""
     score: float
+    window: int
+    """Pixels of the square in which the paper around it was looked for."""
 
 
 def locate_digit(grey: Plane) -> Place | None:
@@ -43,7 +47,7 @@ def locate_digit(grey: Plane) -> Place | None:
     """
     if _measure_noise(grey) > 1:
         grey = ndimage.gaussian_filter(grey, 0.8)
-    flat = grey - ndimage.gaussian_filter(grey, 0.25 * min(grey.shape), mode="nearest")
+    belief = _weigh_polarities(grey)
     edges = ndimage.gaussian_gradient_magnitude(grey, 1.0, mode="nearest")
     best: Place | None = None
     tried = set()
@@ -58,9 +62,13 @@ def locate_digit(grey: Plane) -> Place | None:
             mask, level = separate_ink(ink)
             if level < FAINTEST_INK:
                 continue
-            place = _weigh_ink(remove_lines(mask), edges, flat)
-            if place is not None and (best is None or place.score > best.score):
-                best = place._replace(bright=bright)
+            cleaned = remove_lines(mask)
+            # a picture cut close around a 1 or a 7 is all line, so what is left without lines has to compare
+            for kept in [mask] if cleaned is mask else [cleaned, mask]:
+                place = _weigh_ink(kept, edges)
+                score = place.score * belief[bright] if place else 0.0
+                if place and (best is None or score > best.score):
+                    best = place._replace(bright=bright, score=score, window=window)
     return best
 
 
@@ -90,11 +98,15 @@ def separate_ink(ink: Plane) -> tuple[Mask, float]:
     return np.isin(labels, kept[kept > 0]), level
 
 
-def remove_lines(mask: Mask) -> Mask:
+def remove_lines(mask: Mask, box: Box | None = None) -> Mask:
     """Ink without ruled lines: straight, thin, from rim to rim, within 6 degrees of level or upright.
 
     A line is a sheared row of which three quarters are ink. Where the ink across it is thicker than the line, a stroke
     crosses, which stays.
+
+    Args:
+        mask: [H, W].
+        box: where the digit is; a line is one only if it goes on outside, as the bar of a 7 does not.
     """
     if min(mask.shape) < 40:
         return mask
@@ -102,6 +114,11 @@ def remove_lines(mask: Mask) -> Mask:
         turned = mask if axis == 0 else mask.T
         height, width = turned.shape
         columns = np.arange(width)
+        beyond = np.ones(width, bool)
+        if box is not None:
+            beyond[box[1 - axis]] = False
+            if beyond.sum() < 6:
+                continue
         wide = ndimage.binary_dilation(turned, np.ones((3, 1)))
         lengths = _measure_runs(turned)
         lines = np.zeros_like(turned)
@@ -110,8 +127,10 @@ def remove_lines(mask: Mask) -> Mask:
             rows = np.arange(height)[:, None] + drift
             inside = (rows >= 0) & (rows < height)
             rows = rows.clip(0, height - 1)
-            covered = (wide[rows, columns] & inside).sum(1) / np.maximum(inside.sum(1), width / 2)
-            for row in np.flatnonzero(covered > 0.75):
+            met = wide[rows, columns] & inside
+            share = met.sum(1) / np.maximum(inside.sum(1), width / 2)
+            share = np.minimum(share, met[:, beyond].sum(1) / np.maximum(inside[:, beyond].sum(1), 1))
+            for row in np.flatnonzero(share > 0.75):
                 along = lengths[rows[row], columns]
                 thick = float(np.median(along[along > 0])) if along.any() else 0.0
                 if thick > max(3.0, 0.04 * height):
@@ -126,13 +145,13 @@ def remove_lines(mask: Mask) -> Mask:
     return mask
 
 
-def group_strokes(mask: Mask) -> tuple[NDArray[np.int32], list[Box]]:
+def group_strokes(mask: Mask, gap: int = 2) -> tuple[NDArray[np.int32], list[Box]]:
     """Ink that belongs together: labels [H, W] from 1, 0 without ink, and the boxes of the groups.
 
-    Strokes are joined over gaps of their own width, and smaller ones with the larger whose box they nearly touch, but not
+    Strokes are joined over gaps of about their own width and at least ``gap`` pixels, and smaller ones with the larger whose box they nearly touch, but not
     two tall ones side by side: those are two digits.
     """
-    reach = max(1, round(0.6 * measure_stroke(mask)))
+    reach = max(gap / 2, 0.6 * measure_stroke(mask))
     away = ndimage.distance_transform_edt(~mask) if mask.any() else np.full(mask.shape, np.inf)
     labels, count = ndimage.label(away <= reach, EIGHT)
     labels = np.where(mask, labels, 0).astype(np.int32)
@@ -158,11 +177,20 @@ def measure_stroke(mask: Mask) -> float:
 
 def _estimate_paper(grey: Plane, window: int) -> Plane:
     paper = ndimage.grey_closing(grey, size=(window, window), mode="nearest")
-    paper = ndimage.grey_opening(paper, size=(window, window), mode="nearest")
-    return np.asarray(ndimage.uniform_filter(paper, max(1, window // 4), mode="nearest"), np.float32)
+    return np.asarray(ndimage.grey_opening(paper, size=(window, window), mode="nearest"), np.float32)
 
 
-def _weigh_ink(mask: Mask, edges: Plane, flat: Plane) -> Place | None:
+def _weigh_polarities(grey: Plane) -> tuple[float, float]:
+    """How much to believe of dark ink, and of bright ink: where the rim is all of one level, that is the paper's."""
+    rim = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    low, high = np.quantile(grey, (0.005, 0.995))
+    least, middle, most = (np.quantile(rim, (0.1, 0.5, 0.9)) - low) / max(high - low, 1e-6)
+    if most - least > 0.25:
+        return 1.0, BRIGHT_INK
+    return (1.0, 0.1) if middle > 0.5 else (0.1, 1.0)
+
+
+def _weigh_ink(mask: Mask, edges: Plane) -> Place | None:
     """The group of strokes that is most like a digit, by contrast, size, thinness and distance from the rim."""
     labels, boxes = group_strokes(mask)
     height, width = mask.shape
@@ -178,21 +206,16 @@ def _weigh_ink(mask: Mask, edges: Plane, flat: Plane) -> Place | None:
             continue
         around = tuple(slice(max(0, part.start - 4), part.stop + 4) for part in box)
         own = labels[around] == i + 1
-        beside = ndimage.binary_dilation(own, EIGHT, 4) & ~ndimage.binary_dilation(own, EIGHT, 2)
         contrast = float(np.median(edges[around][ndimage.binary_dilation(own, EIGHT) & ~ndimage.binary_erosion(own, EIGHT)]))
-        thin = min(1.0, 0.27 * size / measure_stroke(own))
+        thin = min(1.0, 0.33 * size / measure_stroke(own))
         contact = float((rim[around] & own).sum()) / size
-        if not beside.any():
-            continue
-        inked, blank = np.median(flat[around][own]), np.median(flat[around][beside])
-        apart = 1 - float((np.abs(flat[rim] - inked) < np.abs(flat[rim] - blank)).mean())
-        scores[i] = contrast * np.sqrt(size / max(height, width)) * thin**4 / (1 + 2 * max(0.0, contact - 0.2)) * (0.1 + apart)
+        scores[i] = contrast * np.sqrt(size / max(height, width)) * thin**4 / (1 + 8 * max(0.0, contact - 0.3))
     if not scores.any():
         return None
     main = int(scores.argmax())
     tall = _extent(boxes[main])
     found = sum(score > 0.5 * scores[main] and _extent(box) > 0.5 * tall for score, box in zip(scores, boxes, strict=True) if box)
-    return Place(boxes[main], False, int(found), float(scores[main]))
+    return Place(boxes[main], False, int(found), float(scores[main]), 0)
 
 
 def _belongs(small: Box, big: Box) -> bool:
