@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from seesum.batches import Batches, augment, normalise
+from seesum.batches import Batches, normalise
+from seesum.distortions import augment
 from seesum.mnist import Mnist, Part
 from seesum.recipe import Augmentation, Recipe
 
