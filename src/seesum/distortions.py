@@ -16,7 +16,8 @@ SIDE = 28
 KNOTS = 7
 """Of elastic distortion, along each side: one every 4.5 pixels."""
 FAR = 3.0
-"""How much farther than others the images chosen by ``far`` are turned, slanted, moved, resized and bent."""
+"""How much farther than others the images chosen by ``far`` are turned, slanted, moved and resized. Bent three times as far,
+they were no handwriting any more."""
 PIECES = 3
 """At most so many gaps, or remains, in an image."""
 
@@ -68,8 +69,7 @@ def move_points(pixels: Tensor, how: Augmentation, generator: Generator) -> Tens
     columns += [sine / high, (slant * sine + cosine) / high, 2 * _draw_uniform(count, how.shift * reach, generator)]
     grid = functional.affine_grid(torch.stack(columns, 1).view(count, 2, 3), list(pixels.shape), align_corners=False)
     if how.elastic:
-        displacement = draw_displacement(count, how.elastic, generator)
-        grid += displacement if isinstance(reach, float) else displacement * reach.view(-1, 1, 1, 1)
+        grid += draw_displacement(count, how.elastic, generator)
     return functional.grid_sample(pixels, grid.to(pixels.device), align_corners=False)
 
 

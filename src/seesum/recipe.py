@@ -64,7 +64,7 @@ class Augmentation:
     contrast: float = 0.0
     """Factor on the distance from the image's mean, uniform within 1 - contrast and 1 + contrast."""
     far: float = 0.0
-    """Share of the images turned, slanted, moved, resized and bent three times as far as the others."""
+    """Share of the images turned, slanted, moved and resized up to three times as far as the others."""
     coarse: float = 0.0
     """Share of the images shown as small pictures of 9 to 18 pixels, blown up."""
     thickness: float = 0.0
