@@ -125,7 +125,9 @@ def erase_pieces(pixels: Tensor, generator: Generator) -> Tensor:
     count = len(pixels)
     length, width = torch.rand(2, count, PIECES, generator=generator)
     angle = torch.pi * torch.rand(count, PIECES, generator=generator)
-    return pixels * (1 - draw_pieces(4 * length, 0.4 + 0.7 * width, angle, 4.5, generator).to(pixels.device).amax(1, keepdim=True))
+    return pixels * (
+        1 - draw_pieces(4 * length, 0.4 + 0.7 * width, angle, 4.5, generator).to(pixels.device).amax(1, keepdim=True)
+    )
 
 
 def add_remains(pixels: Tensor, generator: Generator) -> Tensor:

@@ -16,7 +16,8 @@ from seesum.systems.tiny import TINY
 from seesum.systems.wide import WIDE
 
 SYSTEMS: dict[str, System] = {
-    system.recipe.system: system for system in (SQUEEZE, WIDE, IDENTITY_ADDER, HARD_FUSION, LOGIT, FAST, HAND, BEST, TINY, MICRO)
+    system.recipe.system: system
+    for system in (SQUEEZE, WIDE, IDENTITY_ADDER, HARD_FUSION, LOGIT, FAST, HAND, BEST, TINY, MICRO)
 }
 DEFAULT_SYSTEM = FAST.recipe.system
 """What ``train`` trains when no system is named."""
