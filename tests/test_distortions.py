@@ -67,7 +67,7 @@ def test_far_images_go_three_times_as_far() -> None:
 
 @pytest.mark.parametrize("level", [0, 255])
 def test_blank_and_full_images_stay_finite(level: int) -> None:
-    everything = Augmentation(**{name: 0.999999 for name in (*EACH, "far")}, rotate=10, elastic=0.5)
+    everything = Augmentation(**dict.fromkeys((*EACH, "far"), 0.999999), rotate=10, elastic=0.5)
     changed = augment(torch.full((8, 1, 28, 28), float(level)), everything, generator())
     assert torch.isfinite(changed).all()
     assert changed.min() >= 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.random import Generator
@@ -23,7 +24,7 @@ TRACE = 128
 THINNEST, THICKEST = 2.0, 4.4
 """Pen widths in pixels: what the preparation of pictures leaves, and a little more either way."""
 CHUNK = 16
-"""Pictures inked at once: 3 MB of distances stay in a cache, and 12,000 pictures a second become of 3,500 with chunks of 500."""
+"""Pictures inked at once: 3 MB of distances stay in a cache, 12,000 pictures a second; with 500 at once it is 3,500."""
 
 Points = NDArray[np.float32]
 """[..., 2]: x to the right and y downwards."""
@@ -72,7 +73,7 @@ def _read_form(form: str, points: int) -> tuple[Points, NDArray[np.bool_], NDArr
         last = first + len(corners) - 1
         ends[[first, last]] = True
         turns = [first, *(first + place for place, corner in enumerate(corners) if corner), last]
-        for start, stop in zip(turns[:-1], turns[1:], strict=True):
+        for start, stop in pairwise(turns):
             spans += [(max(start, p - 1), p, p + 1, min(stop, p + 2)) for p in range(start, stop)]
         first = last + 1
     lengths = np.array([np.hypot(*(controls[c] - controls[b])) for _, b, c, _ in spans])
@@ -111,14 +112,14 @@ def _write_several(count: int, rng: Generator) -> Points:
     """Two or three digits side by side, sometimes touching."""
     number, left = 2 + (rng.random(count) < 0.25), np.zeros(count)
     third = TRACE // 3
-    parts = []
+    parts: list[Points] = []
     for place in range(3):
         one = _write(rng.integers(0, 10, count), third, rng) * rng.uniform(0.85, 1.1, (count, 1, 1))
         one[:, :, 0] += (left - one[:, :, 0].min(1))[:, None]
         left = one[:, :, 0].max(1) + rng.uniform(4, 28, count)
         # a third digit that is not to be lies on the second
-        parts.append(np.where((number > place)[:, None, None], one, parts[-1] if parts else one))
-    return np.concatenate(parts, 1).astype(np.float32)
+        parts.append(np.where((number > place)[:, None, None], one, parts[-1] if parts else one).astype(np.float32))
+    return np.concatenate(parts, 1)
 
 
 def _scribble(count: int, rng: Generator) -> Points:
