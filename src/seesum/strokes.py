@@ -39,10 +39,11 @@ def draw_digits(count: int, rng: Generator) -> Part:
 def draw_non_digits(count: int, rng: Generator) -> Images:
     """``count`` images uint8 [count, 28, 28] that show no digit, or more than one."""
     kinds: list[tuple[float, Callable[[int, Generator], Images]]] = [
-        (0.45, lambda n, rng: ink_traces(_vary(_trace_others(n, rng), rng), rng)),
-        (0.15, lambda n, rng: ink_traces(_scribble(n, rng), rng)),
-        (0.25, lambda n, rng: ink_traces(_write_several(n, rng), rng)),
-        (0.15, draw_blots),
+        (0.42, lambda n, rng: ink_traces(_vary(_trace_others(n, rng), rng), rng)),
+        (0.14, lambda n, rng: ink_traces(_scribble(n, rng), rng)),
+        (0.22, lambda n, rng: ink_traces(_write_several(n, rng), rng)),
+        (0.12, draw_blots),
+        (0.10, draw_reversed),
     ]
     sizes = rng.multinomial(count, [share for share, _ in kinds])
     return np.concatenate([draw(int(size), rng) for size, (_, draw) in zip(sizes, kinds, strict=True)])
@@ -136,9 +137,7 @@ def _vary(traces: Points, rng: Generator) -> Points:
         return (deviation * rng.standard_normal((count, 1), np.float32)).astype(np.float32)
 
     knots = rng.standard_normal((count, 12, 2), np.float32) * rng.exponential(1.0, (count, 1, 1)).clip(0, 3).astype(np.float32)
-    place = np.linspace(0, 11, points, dtype=np.float32)[:, None]
-    tremor = np.clip(1 - np.abs(place - np.arange(12, dtype=np.float32)), 0, 1) @ knots
-    x, y = (traces + tremor - 50).transpose(2, 0, 1)
+    x, y = (traces + _join(12, points) @ knots - 50).transpose(2, 0, 1)
     x = x * np.exp(normal(0.18)) - normal(0.16) * y
     angle = normal(0.09)
     return np.stack([np.cos(angle) * x - np.sin(angle) * y, np.sin(angle) * x + np.cos(angle) * y], 2)
@@ -154,9 +153,7 @@ def ink_traces(traces: Points, rng: Generator) -> Images:
     radius = rng.uniform(THINNEST / 2, THICKEST / 2, (count, 1)).astype(np.float32)
     softness = rng.choice(np.array([0.6, 1.0, 1.0, 1.6], np.float32), (count, 1))
     pressure = 1 + 0.12 * rng.standard_normal((count, 5), np.float32).clip(-2, 2)
-    place = np.linspace(0, 4, points, dtype=np.float32)
-    low = place.astype(np.int64).clip(0, 3)
-    widths = radius * (pressure[:, low] * (low + 1 - place) + pressure[:, low + 1] * (place - low))
+    widths = radius * (pressure @ _join(5, points).T)
     least, most = traces.min(1, keepdims=True), traces.max(1, keepdims=True)
     size = (most - least).max(2, keepdims=True)
     pixels = (traces - (least + most) / 2) * ((BOX - 2 * radius[:, :, None]) / np.maximum(size, 1e-3)) + (BOX - 1) / 2
@@ -177,15 +174,35 @@ def draw_blots(count: int, rng: Generator) -> Images:
     coarse = rng.integers(2, BOX + 1, count)
     planes = np.empty((count, BOX, BOX), np.float32)
     for knots in range(2, BOX + 1):
-        rows = np.flatnonzero(coarse == knots)
-        place = np.linspace(0, knots - 1, BOX, dtype=np.float32)[:, None]
-        joined = np.clip(1 - np.abs(place - np.arange(knots, dtype=np.float32)), 0, 1)
+        rows, joined = np.flatnonzero(coarse == knots), _join(knots, BOX)
         planes[rows] = joined @ rng.standard_normal((len(rows), knots, knots), np.float32) @ joined.T
     steep = rng.choice(np.array([0.3, 1.0, 4.0], np.float32), (count, 1, 1))
     ink = (steep * (planes - rng.uniform(-0.8, 0.8, (count, 1, 1)).astype(np.float32)) + 0.5).clip(0, 1)
     images = np.zeros((count, SIDE, SIDE), np.uint8)
     _centre(ink, images)
     return images
+
+
+def draw_reversed(count: int, rng: Generator) -> Images:
+    """What is left of a picture whose paper was taken for ink: a patch with a digit cut out, or whole; [count, 28, 28]."""
+    digits = draw_digits(count, rng).images[:, 4:24, 4:24].astype(np.float32) / 255
+    ink = np.ones((count, BOX, BOX), np.float32)
+    sides = rng.integers(8, BOX + 1, count)
+    for side in range(10, BOX - 1):  # the rest stays whole
+        rows, margin = np.flatnonzero(sides == side), (BOX - side) // 2
+        inner = slice(margin, margin + side)
+        ink[rows, inner, inner] -= _join(BOX, side) @ digits[rows] @ _join(BOX, side).T
+    for one, (left, right, top, bottom) in zip(ink, rng.integers(0, 5, (count, 4)), strict=True):
+        one[:top], one[BOX - bottom :], one[:, :left], one[:, BOX - right :] = 0, 0, 0, 0
+    images = np.zeros((count, SIDE, SIDE), np.uint8)
+    _centre(ink.clip(0, 1), images)
+    return images
+
+
+def _join(knots: int, places: int) -> NDArray[np.float32]:
+    """Linear interpolation from ``knots`` values to ``places`` along the same length, [places, knots]."""
+    place = np.linspace(0, knots - 1, places, dtype=np.float32)[:, None]
+    return np.clip(1 - np.abs(place - np.arange(knots, dtype=np.float32)), 0, 1)
 
 
 def _centre(ink: NDArray[np.float32], images: Images) -> None:
