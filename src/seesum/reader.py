@@ -67,7 +67,7 @@ class Reader:
 
     @classmethod
     def load(cls, source: str | os.PathLike[str] | Run | None = None) -> Reader:
-        """Reader of a ``Run``, a shipped network's name, ``latest``, a run directory, or None for the shipped ``best``.
+        """Reader of a ``Run``, a shipped network's name, ``latest``, a run directory, or None for the shipped ``hand``.
 
         Raises:
             InputError: there is no such run, or its weights are missing or damaged.

@@ -39,7 +39,7 @@ def draw_digits(count: int, rng: Generator) -> Part:
 def draw_non_digits(count: int, rng: Generator) -> Images:
     """``count`` images uint8 [count, 28, 28] that show no digit, or more than one."""
     kinds: list[tuple[float, Callable[[int, Generator], Images]]] = [
-        (0.42, lambda n, rng: ink_traces(_vary(_trace_others(n, rng), rng), rng)),
+        (0.42, lambda n, rng: ink_traces(vary_hands(_trace_others(n, rng), rng), rng)),
         (0.14, lambda n, rng: ink_traces(_scribble(n, rng), rng)),
         (0.22, lambda n, rng: ink_traces(_write_several(n, rng), rng)),
         (0.12, draw_blots),
@@ -98,7 +98,7 @@ def _write(digits: NDArray[np.int64], points: int, rng: Generator) -> Points:
         for place, form in enumerate(forms):
             chosen = rows[which == place]
             traces[chosen] = trace_form(form, len(chosen), points, rng)
-    return _vary(traces, rng)
+    return vary_hands(traces, rng)
 
 
 def _trace_others(count: int, rng: Generator) -> Points:
@@ -129,8 +129,8 @@ def _scribble(count: int, rng: Generator) -> Points:
     return np.asarray(curve @ rng.uniform(0, 100, (count, 9, 2)).astype(np.float32), np.float32)
 
 
-def _vary(traces: Points, rng: Generator) -> Points:
-    """Another hand for each curve: width, slant, turn, and a tremor along the way."""
+def vary_hands(traces: Points, rng: Generator) -> Points:
+    """Curves [N, M, 2], each in a hand of its own: width, slant, turn, and a tremor along the way."""
     count, points = traces.shape[:2]
 
     def normal(deviation: float) -> NDArray[np.float32]:

@@ -36,7 +36,7 @@ HAND = System(
             ),
         }
     ),
-    summary="ours: the network of best, for people's own digits: what answers where no run is named",
+    summary="ours: the network of best, trained for people's own digits, and what answers where no run is named",
     features=FEATURES,
     build_encoder=build_encoder,
     result=Result(digit=0.0, sum=0.0, runs=1),
