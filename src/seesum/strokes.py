@@ -202,7 +202,7 @@ def draw_reversed(count: int, rng: Generator) -> Images:
 def _join(knots: int, places: int) -> NDArray[np.float32]:
     """Linear interpolation from ``knots`` values to ``places`` along the same length, [places, knots]."""
     place = np.linspace(0, knots - 1, places, dtype=np.float32)[:, None]
-    return np.clip(1 - np.abs(place - np.arange(knots, dtype=np.float32)), 0, 1)
+    return np.asarray(np.clip(1 - np.abs(place - np.arange(knots)), 0, 1), np.float32)
 
 
 def _centre(ink: NDArray[np.float32], images: Images) -> None:

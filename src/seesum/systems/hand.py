@@ -17,9 +17,9 @@ HAND = System(
     recipe=BEST.recipe.replaced(
         {
             "system": "hand",
-            "epochs": 24,
+            "epochs": 14,
             "drawn": 10_000,
-            "non_digits": 6_000,
+            "non_digits": 7_000,
             "augmentation": Augmentation(
                 rotate=7,
                 shift=0.03,
