@@ -17,7 +17,7 @@ HAND = System(
     recipe=BEST.recipe.replaced(
         {
             "system": "hand",
-            "epochs": 14,
+            "epochs": 18,
             "drawn": 10_000,
             "non_digits": 7_000,
             "augmentation": Augmentation(
