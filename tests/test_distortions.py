@@ -81,6 +81,9 @@ def test_pens_go_both_ways_and_leave_something_to_read() -> None:
     assert ink.min() > 0.5
     assert ink.min() < 0.8
     assert ink.max() > 1.25
+    hair = torch.zeros(500, 1, 28, 28)
+    hair[:, :, 4:24, 13] = 120
+    assert (thicken_strokes(hair, generator()).sum((1, 2, 3)) > hair.sum((1, 2, 3)) / 2).all(), "thin strokes are not lost"
 
 
 def test_pieces_are_as_long_and_wide_as_said() -> None:

@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from seesum.forms import DIGITS, OTHERS
-from seesum.strokes import BOX, SIDE, draw_blots, draw_digits, draw_non_digits, ink_traces, trace_form
+from seesum.strokes import BOX, SIDE, TRACE, draw_blots, draw_digits, draw_non_digits, ink_traces, trace_form
 
 
 def test_the_same_generator_draws_the_same() -> None:
@@ -40,6 +40,15 @@ def test_ink_is_fitted_and_centred() -> None:
         rows, columns = np.nonzero(image)
         assert max(np.ptp(rows), np.ptp(columns)) + 1 <= BOX
         assert np.abs(np.array(ndimage.center_of_mass(image)) - SIDE / 2).max() <= 0.51
+
+
+def test_the_whole_width_of_the_pen_is_fitted() -> None:
+    line = np.stack([np.linspace(0, 100, TRACE), np.zeros(TRACE)], 1).astype(np.float32)
+    images = ink_traces(np.repeat(line[None], 50, 0), np.random.default_rng(0)).astype(float)
+    for image in images:
+        columns = image.sum(0)
+        first = np.flatnonzero(columns)[0]
+        assert columns[first] < 0.85 * columns[13], "an end is round and not cut off"
 
 
 def test_blots_are_of_every_kind() -> None:
