@@ -69,7 +69,7 @@ class Reader:
 
     @classmethod
     def load(cls, source: str | os.PathLike[str] | Run | Model | None = None) -> Reader:
-        """Reader of a ``Run``, a shipped network's name, ``latest``, a run directory, an ONNX file, or None: ``best``.
+        """Reader of a ``Run``, a shipped network's name, ``latest``, a run directory, an ONNX file, or None: ``hand``.
 
         ONNX files, and shipped networks that have one, are answered by ONNX Runtime, without torch; runs by torch, and
         so are shipped networks where ONNX Runtime is not installed.

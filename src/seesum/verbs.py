@@ -107,7 +107,7 @@ def predict(
     Args:
         pictures: one picture or several: paths, bytes, PIL images or arrays.
         add: the addend, 0..9; needed with pictures.
-        run: a Run, a shipped network's name, a run directory, an ONNX file, ``latest``, or None for the shipped ``best``.
+        run: a Run, a shipped network's name, a run directory, an ONNX file, ``latest``, or None for the shipped ``hand``.
         random: instead of pictures, this many random test images with random addends.
         seed: decides which images and addends are random.
         plot: PNG file for a grid of the images as the network saw them, with answers; wrong ones are marked.
