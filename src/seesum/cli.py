@@ -125,12 +125,13 @@ def predict(
     random: Annotated[int | None, typer.Option(metavar="N", help="Instead: N random test images.")] = None,
     seed: Annotated[int, typer.Option(help="Which test images and addends are random.")] = 0,
     plot: Annotated[str | None, typer.Option(metavar="FILE", help="PNG of the images as the network saw them.")] = None,
+    explain: Annotated[str | None, typer.Option(metavar="FILE", help="PNG of the steps from picture to answer.")] = None,
     as_json: Json = False,
 ) -> None:
     """Answer pictures of digits, with probabilities; or random test images, with the wrong ones marked."""
     from seesum import verbs
 
-    predictions = verbs.predict([*(pictures or [])], add=add, run=run, random=random, seed=seed, plot=plot)
+    predictions = verbs.predict([*(pictures or [])], add=add, run=run, random=random, seed=seed, plot=plot, explain=explain)
     if as_json:
         rows = [{"picture": p.picture, "addend": p.addend, "true_digit": p.digit, **p.answer.to_dict()} for p in predictions]
         print_json({"predictions": rows})
@@ -139,13 +140,15 @@ def predict(
     for one in predictions:
         answer = one.answer
         remark = "unsure" if answer.unsure else ""
+        if answer.found > 1:
+            remark = f"unsure: {answer.found} digits found, this is the largest"
         if one.digit is not None and one.digit != answer.digit:
             remark = f"wrong: it is {one.digit}"
         shares = (f"{answer.digit_probabilities.max():.1%}", f"{answer.sum_probabilities.max():.1%}")
         table.add_row(one.picture, str(answer.digit), shares[0], str(one.addend), str(answer.sum), shares[1], remark)
     print_table(table)
-    if plot:
-        typer.echo(f"The picture is in {plot}")
+    for path in filter(None, (plot, explain)):
+        typer.echo(f"The picture is in {path}")
 
 
 @app.command()

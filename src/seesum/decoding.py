@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import io
 import math
 import os
@@ -34,6 +35,25 @@ class PictureError(InputError):
 def list_pictures(pictures: Picture | Pictures) -> tuple[list[Picture], bool]:
     """Pictures as a list, and whether there was a list: one picture alone becomes a list of one."""
     return (list(pictures), True) if isinstance(pictures, list | tuple) else ([pictures], False)
+
+
+def expand_patterns(pictures: list[Picture]) -> list[Picture]:
+    """Pictures with patterns of paths, such as ``digits/*.jpg``, replaced by the files they fit, in order.
+
+    Raises:
+        PictureError: no file fits.
+    """
+    expanded: list[Picture] = []
+    for picture in pictures:
+        if isinstance(picture, str) and glob.has_magic(picture) and not Path(picture).exists():
+            root = Path(picture).anchor
+            fitting = sorted(Path(root).glob(picture[len(root) :]))
+            if not fitting:
+                raise PictureError(f"no file fits {picture}; give the paths of image files, such as PNGs or JPEGs")
+            expanded += fitting
+        else:
+            expanded.append(picture)
+    return expanded
 
 
 def decode_picture(picture: Picture) -> Plane:

@@ -9,7 +9,7 @@ proportions, its centre of mass in the middle of 28x28, bright ink on black.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,9 +46,9 @@ class Prepared:
 
     image: NDArray[np.uint8]
     """[28, 28], bright ink on black."""
-    found: int
+    found: int = 1
     """How many digits there seem to be; the image shows the largest."""
-    steps: dict[str, NDArray[Any]]
+    steps: dict[str, NDArray[Any]] = field(default_factory=dict)
     """What each step gave, by its name, in order: planes [H, W] or colours [H, W, 3]."""
 
 
@@ -75,7 +75,9 @@ class Area(NamedTuple):
         unit = self.size / BENCH
         rows, columns = np.nonzero(mask)
         edges = (rows.min(), rows.max() + 1), (columns.min(), columns.max() + 1)
-        (top, bottom), (left, right) = (((low - part.start) * unit, (high - part.start) * unit) for (low, high), part in zip(edges, box, strict=True))
+        (top, bottom), (left, right) = (
+            ((low - part.start) * unit, (high - part.start) * unit) for (low, high), part in zip(edges, box, strict=True)
+        )
         return Area(self.top + top, self.top + bottom, self.left + left, self.left + right)
 
 
@@ -166,7 +168,9 @@ def find_strokes(cutout: Plane, box: Box, bright: bool, window: int, steps: dict
     cleaned = remove_lines(mask, box)
     cleaned = drop_clutter(cleaned if cleaned.any() else mask, box)
     labels, boxes = group_strokes(cleaned, gap=8)
-    weights = [0.0 if part is None else float((labels[part] == i + 1).sum()) * max(labels[part].shape) for i, part in enumerate(boxes)]
+    weights = [
+        0.0 if part is None else float((labels[part] == i + 1).sum()) * max(labels[part].shape) for i, part in enumerate(boxes)
+    ]
     digit = steps["digit"] = labels == int(np.argmax(weights)) + 1
     return ink / level, digit, 1
 

@@ -140,7 +140,9 @@ def remove_lines(mask: Mask, box: Box | None = None) -> Mask:
                     lines[near, columns] |= (lengths[near, columns] > 0) & (lengths[near, columns] <= thick + 2)
         if lines.any():
             lines = ndimage.binary_dilation(lines, np.ones((3, 1))) & (lengths <= lengths[lines].max())
-            turned = ndimage.binary_opening(turned & ~lines, np.ones((2, 1))) | (turned & ~ndimage.binary_dilation(lines, EIGHT, 2))
+            turned = ndimage.binary_opening(turned & ~lines, np.ones((2, 1))) | (
+                turned & ~ndimage.binary_dilation(lines, EIGHT, 2)
+            )
             mask = turned if axis == 0 else turned.T
     return mask
 
@@ -148,8 +150,8 @@ def remove_lines(mask: Mask, box: Box | None = None) -> Mask:
 def group_strokes(mask: Mask, gap: int = 2) -> tuple[NDArray[np.int32], list[Box]]:
     """Ink that belongs together: labels [H, W] from 1, 0 without ink, and the boxes of the groups.
 
-    Strokes are joined over gaps of about their own width and at least ``gap`` pixels, and smaller ones with the larger whose box they nearly touch, but not
-    two tall ones side by side: those are two digits.
+    Strokes are joined over gaps of about their own width and at least ``gap`` pixels, and smaller ones with the larger whose
+    box they nearly touch, but not two tall ones side by side: those are two digits.
     """
     reach = max(gap / 2, 0.6 * measure_stroke(mask))
     away = ndimage.distance_transform_edt(~mask) if mask.any() else np.full(mask.shape, np.inf)
@@ -214,7 +216,9 @@ def _weigh_ink(mask: Mask, edges: Plane) -> Place | None:
         return None
     main = int(scores.argmax())
     tall = _extent(boxes[main])
-    found = sum(score > 0.5 * scores[main] and _extent(box) > 0.5 * tall for score, box in zip(scores, boxes, strict=True) if box)
+    found = sum(
+        score > 0.5 * scores[main] and _extent(box) > 0.5 * tall for score, box in zip(scores, boxes, strict=True) if box
+    )
     return Place(boxes[main], False, int(found), float(scores[main]), 0)
 
 
