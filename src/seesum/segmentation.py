@@ -187,7 +187,7 @@ def _weigh_polarities(grey: Plane) -> tuple[float, float]:
     rim = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     low, high = np.quantile(grey, (0.005, 0.995))
     least, middle, most = (np.quantile(rim, (0.1, 0.5, 0.9)) - low) / max(high - low, 1e-6)
-    if most - least > 0.25:
+    if most - least > 0.25 or 0.2 < middle < 0.75:
         return 1.0, BRIGHT_INK
     return (1.0, 0.1) if middle > 0.5 else (0.1, 1.0)
 
