@@ -155,14 +155,19 @@ def predict(
 def calibrate(
     twin: Annotated[str, typer.Option(metavar="RUN", help="A run of the same recipe with --split validate.")],
     run: RunArgument = LATEST,
-    target: Annotated[float, typer.Option(help="Share of accepted answers that shall be right.")] = 0.999,
+    pictures: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Pictures in folders 0 to 9, instead of the twin's validation images.")
+    ] = None,
+    target: Annotated[
+        float | None, typer.Option(help="Share of accepted answers that shall be right. Default: 0.999; of pictures 0.995.")
+    ] = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Set a run's temperature, and when it is unsure, chosen on the validation images of its twin."""
+    """Set a run's temperature, and when it is unsure, chosen on its twin's validation images, or on pictures."""
     from seesum import judgements
 
-    chosen = judgements.calibrate(run, twin=twin, target=target, data=data)
+    chosen = judgements.calibrate(run, twin=twin, pictures=pictures, target=target, data=data)
     if as_json:
         print_json(chosen)
         return
@@ -170,8 +175,9 @@ def calibrate(
     typer.echo("temperature {:.3f}: ECE of the digit {:.3%} -> {:.3%}".format(chosen["temperature"], *eces))
     accepted = chosen["accepted"]
     typer.echo(
-        f"unsure below {chosen['unsure_below']:.3f}: {accepted['coverage']:.2%} of the validation pairs are accepted, "
-        f"{accepted['both_accuracy']:.3%} of those right"
+        f"unsure below {chosen['unsure_below']:.3f}: {accepted['coverage']:.2%} of what was asked is accepted, "
+        f"{accepted['both_accuracy']:.3%} of that right; chosen on "
+        + ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in chosen["chosen_on"].items())
     )
 
 
