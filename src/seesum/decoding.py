@@ -199,7 +199,7 @@ def _lay_on_paper(colours: Plane) -> Plane:
     on_black = colours[:, :, :3] * (opacity / 255)
     on_white = on_black + 255 - opacity
     opaque = opacity[:, :, 0] >= 0.9 * opacity.max()
-    return on_black if on_white[opaque].min() > 255 - FAINT_LEVELS else on_white
+    return np.asarray(on_black if on_white[opaque].min() > 255 - FAINT_LEVELS else on_white, np.float32)
 
 
 def _fit_size(width: int, height: int) -> tuple[int, int]:
