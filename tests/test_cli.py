@@ -78,9 +78,12 @@ def test_train_evaluate_predict_show_report(command: Any) -> None:
 
     pictures = [str(path) for path in sorted((ROOT / "examples").iterdir())]
     predicted = command("predict", *pictures, "--add", 7, "--json").json["predictions"]
-    assert [row["addend"] for row in predicted] == [7, 7, 7]
+    assert [row["addend"] for row in predicted] == [7] * len(pictures)
     assert all(len(row["sum_probabilities"]) == 19 for row in predicted)
     assert all(name in command("predict", *pictures, "--add", "7").out for name in pictures)
+    photos = command("predict", ROOT / "examples" / "photo-*.jpg", "--add", 7, "--explain", "steps.png", "--json").json
+    assert [row["digit"] for row in photos["predictions"]] == [4, 6, 8]
+    assert measure("steps.png") > 1000
     assert command("predict", "--random", 25, "--plot", "answers.png").code == 0
     assert measure("answers.png") > 500
     assert len(command("predict", "--random", 4, "--add", 2, "--json").json["predictions"]) == 4
@@ -207,6 +210,8 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "huge": (["predict", "huge.png", "--add", "3", "--run", "whole"], "50 megapixels"),
     "no random images": (["predict", "--random", "0", "--run", "whole"], "--random is 0"),
     "random and pictures": (["predict", "three.png", "--add", "1", "--random", "3", "--run", "whole"], "not both"),
+    "no file fits": (["predict", "four*.png", "--add", "3", "--run", "whole"], "no file fits four"),
+    "too many to explain": (["predict", "--random", "51", "--run", "whole", "--explain", "x.png"], "at most 50"),
     "plot into nowhere": (["predict", "three.png", "--add", "1", "--run", "whole", "--plot", "no/x.png"], "cannot be written"),
     "unknown picture": (["show", "nothing"], "samples and table"),
     "no table": (["show", "table", "--run", "tableless"], "holds no table"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 import seesum
 from seesum.checkpoint import Run
@@ -76,3 +77,25 @@ def test_addends(addend: Any) -> None:
 def test_bad_addends(addend: Any, reader: Reader, mnist: Mnist) -> None:
     with pytest.raises(seesum.InputError, match="0 to 9"):
         reader(mnist.test.images[0], add=addend)
+
+
+def test_several_digits_are_found_and_marked(reader: Reader, mnist: Mnist) -> None:
+    page = np.zeros((60, 140), np.uint8)
+    page[16:44, 10:38], page[16:44, 90:118] = mnist.test.images[0], mnist.test.images[2]  # a 7 and a 1
+    answer = reader(page, add=2)
+    assert answer.found == 2
+    assert answer.unsure
+    assert answer.digit in (7, 1)
+    alone = reader(page[:, :70], add=2)
+    assert (alone.found, alone.digit, alone.sum) == (1, 7, 9)
+
+
+def test_saliency_is_on_the_ink_of_the_digit(reader: Reader, mnist: Mnist) -> None:
+    image = mnist.test.images[0]
+    saliency = reader.trace_saliency(image, 7)
+    assert saliency.shape == (28, 28)
+    assert saliency.min() >= 0
+    assert saliency.max() == 1
+    near = ndimage.binary_dilation(image > 0, np.ones((7, 7)))
+    assert (saliency > 0.3)[~near].sum() == 0
+    assert not reader.trace_saliency(np.zeros((28, 28), np.uint8), 7).any()

@@ -204,7 +204,7 @@ def even_strokes(ink: Plane, mask: Mask) -> Plane:
     if abs(change) < 0.25:
         return soft
     inside = ndimage.distance_transform_edt(soft > 0.5) - ndimage.distance_transform_edt(soft <= 0.5)
-    return (inside + change + 0.5).clip(0, 1).astype(np.float32)
+    return np.asarray((inside + change + 0.5).clip(0, 1), np.float32)
 
 
 def fit_ink(strokes: Plane) -> Plane:

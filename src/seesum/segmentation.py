@@ -233,7 +233,7 @@ def _belongs(small: Box, big: Box) -> bool:
         return False
     if wide > 0.6 * (right - left) and tall > 0.5 * size and gap > 0.06 * size:
         return False
-    return gap < 0.2 * size
+    return bool(gap < 0.2 * size)
 
 
 def _extent(box: Box | None) -> float:
