@@ -74,13 +74,13 @@ def resize_ink(ink: Grey, size: int) -> Grey:
 
 
 def draw_glyph(font: Path | None, text: str, size: int) -> Grey:
-    """A digit or letter as ink 0..1, ``size`` pixels high, in a font or in the one that pillow brings."""
-    points = max(12, round(size * 1.3))
+    """A digit or letter as ink 0..1, its longer side ``size`` pixels, in a font or in the one that pillow brings."""
+    points = max(40, round(size * 1.3))
     face = ImageFont.truetype(str(font), points) if font else ImageFont.load_default(points)
     left, top, right, bottom = face.getbbox(text)
     image = Image.new("L", (max(2, round(right - left) + 2), max(2, round(bottom - top) + 2)))
     ImageDraw.Draw(image).text((1 - left, 1 - top), text, 255, face)
-    return np.asarray(image, np.float64) / 255
+    return resize_ink(np.asarray(image, np.float64) / 255, size)
 
 
 def find_fonts() -> list[Path]:

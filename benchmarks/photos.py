@@ -1,221 +1,324 @@
-"""Simulated photos, scans and drawings of digits: what the preparation of pictures is developed on, and measured with.
+"""People's own digits, simulated: how many are read, by which way of preparing pictures, and what each of its steps earns.
 
-    python benchmarks/photos.py measure                     # accuracy of each way of preparing pictures on each part
-    python benchmarks/photos.py measure --run RUN --count 500
-    python benchmarks/photos.py sheet sheet.png             # look at what is simulated, and at what becomes of it
+    python benchmarks/photos.py measure --run RUN RUN --out results    # ways of preparing, on each part -> photos.csv
+    python benchmarks/photos.py steps --run RUN --out results          # each step switched off -> photos-steps.csv
+    python benchmarks/photos.py doubts --run RUN RUN --out results     # pictures that hold no digit -> photos-doubts.csv
+    python benchmarks/photos.py sheet sheet.png                        # look at what is simulated, and what becomes of it
+    python benchmarks/photos.py sheet wrong.png --run RUN              # the same, first those that RUN misreads
+    python benchmarks/photos.py write FOLDER --seed 1                  # files FOLDER/<digit>/..., for calibrate --pictures
 
-Digits are the 12,000 validation images, which neither a twin nor the test images share, redrawn with pens of any width, and
-handwriting fonts where some are installed (Debian: fonts-sjfonts, fonts-breip, fonts-femkeklaver, fonts-rufscript).
+A RUN is one trained with --split validate, since the pictures are made of the validation images. Calibrate it on pictures
+of another seed: seesum calibrate RUN --twin RUN --pictures FOLDER. Without --out, nothing is stored.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
+import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.random import Generator
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from seesum.checkpoint import find_run, write_csv
+from inks import DOUBTFUL, find_fonts
+from seesum import preprocess, segmentation
+from seesum.checkpoint import check_file, find_run, make_folder, write_csv
 from seesum.console import print_rows
-from seesum.mnist import load_mnist
-from seesum.preprocess import PictureError, prepare_picture
-from seesum.reader import Reader
-from seesum.recipe import Recipe
-from seesum.task import split_images
+from seesum.decoding import Picture, PictureError, Plane, decode_picture
+from seesum.preprocess import Prepared, centre_ink, fit_ink, prepare_picture
+from seesum.provenance import collect_versions, describe_hardware, find_commit
+from seesum.reader import Answer, Reader
+from seesum.recipe import InputError
+from simulation import PARTS, Shown, simulate, simulate_doubtful
 
-Grey = NDArray[np.float64]
-HANDWRITING = ("breip", "steve", "delphine", "rufscript", "kristi")
-
-
-class Shown(NamedTuple):
-    """A picture and what it shows."""
-
-    picture: Image.Image | bytes
-    digit: int
+Way = Callable[[Picture], Prepared]
 
 
-def thin(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Skeleton of strokes (Zhang & Suen 1984, Comm. ACM 27)."""
-    image = np.pad(mask, 1)
-    changed = True
-    while changed:
-        changed = False
-        for phase in (0, 1):
-            p = [np.roll(image, shift, (0, 1)) for shift in ((1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1))]
-            count = sum(one.astype(np.int8) for one in p)
-            turns = sum((~p[k] & p[(k + 1) % 8]).astype(np.int8) for k in range(8))
-            first = ~(p[0] & p[2] & p[4]) & ~(p[2] & p[4] & p[6]) if phase == 0 else ~(p[0] & p[2] & p[6]) & ~(p[0] & p[4] & p[6])
-            gone = image & (count >= 2) & (count <= 6) & (turns == 1) & first
-            if gone.any():
-                image, changed = image & ~gone, True
-    return image[1:-1, 1:-1]
+class Asked(NamedTuple):
+    """What a network makes of one picture."""
+
+    shown: Shown
+    prepared: Prepared | None
+    """None where the picture was refused."""
+    answer: Answer | None
+    seconds: float
+
+    @property
+    def right(self) -> bool:
+        """Whether the digit is that of the picture."""
+        return self.answer is not None and self.answer.digit == self.shown.digit
+
+    @property
+    def accepted(self) -> bool:
+        """Whether there is an answer, and it is not unsure."""
+        return self.answer is not None and not self.answer.unsure
 
 
-def redraw(image: NDArray[np.uint8], size: int, width: float | None, rng: Generator) -> Grey:
-    """A digit of MNIST as ink 0..1 at ``size`` pixels, with its own strokes or with a pen of ``width`` (share of the size)."""
-    smooth = np.asarray(Image.fromarray(image).resize((112, 112), Image.Resampling.BICUBIC), np.float64)
-    smooth = ndimage.gaussian_filter(smooth, 1.5)
-    if width is None:
-        ink = np.clip((smooth - 70) / 60, 0, 1)
-    else:
-        away = ndimage.distance_transform_edt(~thin(smooth > 100))
-        radius = width * 112 * 20 / 28 / 2 * (1 + 0.15 * ndimage.gaussian_filter(rng.normal(0, 8, away.shape), 8))
-        ink = np.clip(radius - away + 0.5, 0, 1)
-    rows, columns = np.nonzero(ink > 0.1)
-    ink = ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    scale = size / max(ink.shape)
-    shape = (max(2, round(ink.shape[1] * scale)), max(2, round(ink.shape[0] * scale)))
-    return np.asarray(Image.fromarray((ink * 255).astype(np.uint8)).resize(shape, Image.Resampling.LANCZOS), np.float64) / 255
+def resize_picture(picture: Picture) -> Prepared:
+    """The least that can be done: grey, 28x28, bright ink on black."""
+    grey = decode_picture(picture).mean(2)
+    small = np.asarray(Image.fromarray(grey).resize((28, 28), Image.Resampling.BILINEAR))
+    return Prepared((255 - small if small.mean() > 127 else small).clip(0, 255).astype(np.uint8))
 
 
-def write_glyph(font: Path, digit: int, size: int) -> Grey:
-    """A digit of a font as ink 0..1, ``size`` pixels high."""
-    face = ImageFont.truetype(str(font), max(12, round(size * 1.3)))
-    left, top, right, bottom = face.getbbox(str(digit))
-    image = Image.new("L", (max(2, round(right - left) + 2), max(2, round(bottom - top) + 2)))
-    ImageDraw.Draw(image).text((1 - left, 1 - top), str(digit), 255, face)
-    return np.asarray(image, np.float64) / 255
+def binarise_picture(picture: Picture) -> Prepared:
+    """The usual recipe: Otsu's threshold, crop, 20x20 box, centre of mass in the middle of 28x28."""
+    grey = decode_picture(picture).mean(2)
+    if np.median(grey) > (grey.min() + grey.max()) / 2:
+        grey = grey.max() - grey
+    ink = grey > split_levels(grey)
+    if not ink.any():
+        raise PictureError("the picture holds no ink")
+    return Prepared(centre_ink(fit_ink(ink.astype(np.float32))))
 
 
-def find_fonts() -> list[Path]:
-    """Handwriting fonts that are installed."""
-    files = [path for path in Path("/usr/share/fonts").rglob("*") if path.suffix.lower() in (".ttf", ".otf")]
-    return sorted(path for path in files if any(word in str(path).lower() for word in HANDWRITING))
+def split_levels(grey: Plane) -> float:
+    """The threshold between two classes of grey levels 0..255 that leaves the least variance within them (Otsu 1979)."""
+    counts, edges = np.histogram(grey, 256, (0, 256))
+    weights, sums = np.cumsum(counts)[:-1], np.cumsum(counts * edges[:-1])[:-1]
+    rest = np.maximum(counts.sum() - weights, 1)
+    apart = sums / np.maximum(weights, 1) - ((counts * edges[:-1]).sum() - sums) / rest
+    return float(edges[1 + int(np.argmax(weights * rest * apart**2))]) - 0.5
 
 
-def place(ink: Grey, height: int, width: int, rng: Generator) -> Grey:
-    """Ink somewhere on a sheet [height, width], with a margin where there is room for one."""
-    sheet = np.zeros((height, width))
-    top = int(rng.integers(0, max(1, height - ink.shape[0] + 1)) * 0.8 + 0.1 * max(0, height - ink.shape[0]))
-    left = int(rng.integers(0, max(1, width - ink.shape[1] + 1)) * 0.8 + 0.1 * max(0, width - ink.shape[1]))
-    part = ink[: height - top, : width - left]
-    sheet[top : top + part.shape[0], left : left + part.shape[1]] = part
-    return sheet
-
-
-def rule(height: int, width: int, step: float, squared: bool, rng: Generator) -> Grey:
-    """Printed lines 0..1 of lined or squared paper."""
-    lines, offset, thick = np.zeros((height, width)), rng.uniform(0, step), max(1, round(step / 25))
-    for row in np.arange(offset, height, step).astype(int):
-        lines[row : row + thick] = 1
-    if squared:
-        for column in np.arange(rng.uniform(0, step), width, step).astype(int):
-            lines[:, column : column + thick] = 1
-    return lines
-
-
-def light(height: int, width: int, rng: Generator) -> Grey:
-    """Illumination about 1: a gradient, sometimes the edge of a shadow, sometimes a vignette."""
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    angle = rng.uniform(0, 2 * np.pi)
-    along = x * np.cos(angle) + y * np.sin(angle)
-    shade = 1 + rng.uniform(0, 0.35) * along
-    if rng.random() < 0.4:
-        edge = (along - rng.uniform(-0.5, 0.5)) / rng.uniform(0.02, 0.3)
-        shade *= 1 - rng.uniform(0.25, 0.6) / (1 + np.exp(-edge.clip(-30, 30)))
-    if rng.random() < 0.4:
-        shade *= 1 - rng.uniform(0.1, 0.45) * (x**2 + y**2) / 2
-    return shade
-
-
-def warp(image: Image.Image, amount: float, rng: Generator) -> Image.Image:
-    """Seen aslant: the corners move by up to ``amount`` of the side."""
-    width, height = image.size
-    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], float)
-    moved = corners + rng.uniform(-amount, amount, (4, 2)) * (width, height)
-    rows = []
-    for (x, y), (u, v) in zip(corners, moved, strict=True):
-        rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
-    solved = np.linalg.solve(np.array(rows), moved.ravel())
-    fill = tuple(int(v) for v in np.asarray(image.convert("RGB"))[[0, -1, 0, -1], [0, 0, -1, -1]].mean(0))
-    return image.convert("RGB").transform(image.size, Image.Transform.PERSPECTIVE, solved.tolist(), Image.Resampling.BICUBIC, fillcolor=fill)
-
-
-def take_photo(ink_of: Callable[[int, float | None], Grey], rng: Generator) -> bytes:
-    """A phone's photo of a digit on paper, as JPEG."""
-    height, width = int(rng.integers(180, 900)), int(rng.integers(180, 900))
-    size = int(min(height, width) * rng.uniform(0.25, 0.85))
-    pen = rng.choice(["ball", "fine", "marker", "pencil"])
-    thickness = {"ball": rng.uniform(0.05, 0.09), "fine": rng.uniform(0.025, 0.05), "marker": rng.uniform(0.1, 0.2), "pencil": rng.uniform(0.04, 0.08)}[pen]
-    ink = place(ink_of(size, thickness), height, width, rng)
-    papers = {"white": (240, 240, 238), "grey": (185, 185, 182), "yellow": (238, 222, 150), "cream": (244, 236, 214)}
-    paper = np.array(papers[rng.choice(list(papers))], float) * rng.uniform(0.8, 1.05)
-    colours = {"ball": [(30, 40, 140), (25, 25, 30), (170, 25, 35)], "fine": [(20, 20, 25), (35, 55, 150)], "marker": [(15, 15, 15), (190, 30, 40), (20, 60, 170)], "pencil": [(90, 90, 95), (115, 115, 118)]}[pen]
-    colour = np.array(colours[rng.integers(len(colours))], float)
-    sheet = np.ones((height, width, 3)) * paper
-    kind = rng.choice(["plain", "lined", "squared"], p=[0.6, 0.2, 0.2])
-    if kind != "plain":
-        lines = rule(height, width, size * rng.uniform(0.35, 1.3), kind == "squared", rng)[..., None] * rng.uniform(0.25, 0.6)
-        sheet = sheet * (1 - lines) + np.array([(150, 175, 215), (170, 170, 175)][rng.integers(2)], float) * lines
-    cover = ink * (rng.uniform(0.85, 1) if pen != "pencil" else rng.uniform(0.55, 0.8) * (1 - 0.35 * rng.random(ink.shape)))
-    sheet = sheet * (1 - cover[..., None]) + colour * cover[..., None]
-    sheet = sheet * (1 + 0.02 * ndimage.gaussian_filter(rng.normal(0, 3, ink.shape), 2))[..., None]
-    sheet = sheet * (light(height, width, rng) * rng.uniform(0.55, 1.1))[..., None]
-    image = warp(Image.fromarray(sheet.clip(0, 255).astype(np.uint8)), 0.05, rng)
-    pixels = ndimage.gaussian_filter(np.asarray(image, float), (*[rng.uniform(0.3, 1.0 + size / 250)] * 2, 0))
-    pixels += rng.normal(0, rng.uniform(1, 9), pixels.shape)
-    file = io.BytesIO()
-    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(file, "JPEG", quality=int(rng.integers(35, 95)))
-    return file.getvalue()
-
-
-def make_scan(ink_of: Callable[[int, float | None], Grey], rng: Generator) -> Image.Image:
-    """A cut-out of a scanned page: grey, even light, little noise, 20 to 300 pixels."""
-    size = int(rng.integers(16, 220))
-    margin = int(size * rng.uniform(0.05, 0.8)) + 2
-    ink = ink_of(size, None if rng.random() < 0.5 else rng.uniform(0.06, 0.14))
-    sheet = place(ink, ink.shape[0] + margin, ink.shape[1] + margin, rng)
-    paper, dark = rng.uniform(200, 255), rng.uniform(0, 110)
-    pixels = ndimage.gaussian_filter(paper + (dark - paper) * sheet, rng.uniform(0.2, 0.8)) + rng.normal(0, rng.uniform(0, 5), sheet.shape)
-    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
-
-
-def make_drawing(ink_of: Callable[[int, float | None], Grey], rng: Generator) -> Image.Image:
-    """Drawn with a mouse: lines of a pixel or fat brushes, both polarities, sometimes on a transparent background."""
-    side = int(rng.choice([64, 100, 200, 280, 400, 600]))
-    size = int(side * rng.uniform(0.3, 0.92))
-    width = rng.choice([1.2 / size, rng.uniform(0.02, 0.06), rng.uniform(0.06, 0.14), rng.uniform(0.14, 0.26)])
-    ink = place(ink_of(size, max(width, 1.2 / size)), side, side, rng)
-    if rng.random() < 0.5:
-        ink = (ink > 0.5).astype(float)
-    style = rng.choice(["dark", "bright", "transparent", "coloured"])
-    alpha = (ink * 255).astype(np.uint8)
-    if style == "transparent":
-        return Image.merge("RGBA", [Image.new("L", (side, side))] * 3 + [Image.fromarray(alpha)])
-    if style == "coloured":
-        paper, pen = rng.integers(190, 256, 3), rng.integers(0, 120, 3)
-        if rng.random() < 0.4:
-            paper, pen = pen, paper
-        return Image.fromarray((paper + (pen - paper.astype(float)) * ink[..., None]).clip(0, 255).astype(np.uint8))
-    return Image.fromarray(255 - alpha if style == "dark" else alpha)
-
-
-PARTS: dict[str, Callable[[Callable[[int, float | None], Grey], Generator], Any]] = {
-    "photos": take_photo,
-    "scans": make_scan,
-    "drawings": make_drawing,
+WAYS: dict[str, Way] = {
+    "resize, invert": resize_picture,
+    "Otsu, crop, centre": binarise_picture,
+    "prepare_picture": prepare_picture,
 }
 
 
-def simulate(part: str, count: int, seed: int = 0, fonts: bool = False) -> list[Shown]:
-    """Pictures of one part; of validation images, or of handwriting fonts."""
-    rng = np.random.default_rng([seed, list(PARTS).index(part), fonts])
-    found, faces = split_images(load_mnist(), Recipe(system="", split="validate")).parts["validation"], find_fonts()
-    pictures = []
-    for row in rng.choice(len(found.digits), count, replace=count > len(found.digits)):
-        if fonts:
-            digit, face = int(rng.integers(10)), faces[rng.integers(len(faces))]
-            picture = PARTS[part](lambda size, _, face=face, digit=digit: write_glyph(face, digit, size), rng)
-        else:
-            digit, image = int(found.digits[row]), found.images[row]
-            picture = PARTS[part](lambda size, width, image=image: redraw(image, size, width, rng), rng)
-        pictures.append(Shown(picture, digit))
-    return pictures
+def _label_parts(mask: segmentation.Mask, gap: int = 2) -> tuple[Any, list[Any]]:  # noqa: ARG001
+    labels, _ = ndimage.label(mask, np.ones((3, 3)))
+    return labels, ndimage.find_objects(labels)
+
+
+def _take_dark(grey: Plane, window: int) -> Plane:  # noqa: ARG001
+    return np.asarray((grey.max() - grey) / max(float(grey.max()), 24.0), np.float32)
+
+
+def _keep_mask(mask: segmentation.Mask, box: Any = None) -> segmentation.Mask:  # noqa: ARG001
+    return mask
+
+
+STEPS: dict[str, dict[tuple[Any, str], Any]] = {
+    "none": {},
+    "grey along the greatest contrast": {(preprocess, "project_colours"): lambda colours: colours.mean(2)},
+    "even light": {(module, "even_light"): _take_dark for module in (preprocess, segmentation)},
+    "several widths of strokes": {(segmentation, "WINDOWS"): (0.32,)},
+    "belief in a polarity": {(segmentation, "_weigh_polarities"): lambda _: (1.0, 1.0)},
+    "less noise": {(segmentation, "_measure_noise"): lambda _: 0.0},
+    "second cut-out": {(preprocess.Area, "follow"): lambda area, *_: area},
+    "ruled lines removed": {(module, "remove_lines"): _keep_mask for module in (preprocess, segmentation)},
+    "clutter dropped": {(preprocess, "drop_clutter"): _keep_mask},
+    "strokes joined": {(module, "group_strokes"): _label_parts for module in (preprocess, segmentation)},
+    "strokes evened": {(preprocess, "THINNEST"): 0.0, (preprocess, "THICKEST"): np.inf},
+}
+"""What stands in for each step of the preparation where it is switched off."""
+
+
+@contextmanager
+def switch_off(step: str) -> Iterator[None]:
+    """Without one step of the preparation."""
+    kept = {(owner, name): getattr(owner, name) for owner, name in STEPS[step]}
+    try:
+        for (owner, name), stand_in in STEPS[step].items():
+            setattr(owner, name, stand_in)
+        yield
+    finally:
+        for (owner, name), was in kept.items():
+            setattr(owner, name, was)
+
+
+def ask_readers(readers: Mapping[str, Reader], pictures: Sequence[Shown], way: Way) -> dict[str, list[Asked]]:
+    """What each network says of pictures; seconds are those of one picture alone, prepared and answered."""
+    asked: dict[str, list[Asked]] = {name: [] for name in readers}
+    for shown in pictures:
+        start = time.perf_counter()
+        try:
+            prepared = way(shown.picture)
+        except PictureError:
+            prepared = None
+        preparing = time.perf_counter() - start
+        for name, reader in readers.items():
+            start = time.perf_counter()
+            answer = reader.answer_prepared([prepared], np.array([7]))[0] if prepared else None
+            asked[name].append(Asked(shown, prepared, answer, preparing + time.perf_counter() - start))
+    return asked
+
+
+def summarise(asked: Sequence[Asked]) -> dict[str, Any]:
+    """Shares in percent of all pictures (of those accepted for the last one), and the median time of one."""
+    accepted = [one for one in asked if one.accepted]
+    return {
+        "right": _percent(one.right for one in asked),
+        "refused": _percent(one.answer is None for one in asked),
+        "accepted": _percent(one.accepted for one in asked),
+        "right_of_accepted": _percent(one.right for one in accepted),
+        "milliseconds": f"{1000 * statistics.median(one.seconds for one in asked):.1f}",
+    }
+
+
+def measure_ways(readers: Mapping[str, Reader], count: int, seed: int) -> list[dict[str, Any]]:
+    """A row for each part, source of digits, way of preparing and network."""
+    rows = []
+    for fonts in (False, True) if find_fonts() else (False,):
+        for part in PARTS:
+            pictures = simulate(part, count, seed, fonts)
+            for name, way in WAYS.items():
+                for network, asked in ask_readers(readers, pictures, way).items():
+                    digits = "fonts" if fonts else "MNIST"
+                    first = {"part": part, "digits": digits, "n": count, "seed": seed, "network": network, "way": name}
+                    rows.append({**first, **summarise(asked)})
+    return rows
+
+
+def measure_steps(readers: Mapping[str, Reader], count: int, seed: int) -> list[dict[str, Any]]:
+    """A row for each step switched off and each network: accuracy on each part, and the mean of them."""
+    parts = {part: simulate(part, count, seed) for part in PARTS}
+    rows = []
+    for step in STEPS:
+        with switch_off(step):
+            asked = {part: ask_readers(readers, pictures, prepare_picture) for part, pictures in parts.items()}
+        for network in readers:
+            shares = {part: 100 * statistics.mean(one.right for one in asked[part][network]) for part in PARTS}
+            shares["mean"] = statistics.mean(shares.values())
+            slow = statistics.median(one.seconds for part in PARTS for one in asked[part][network])
+            first = {"switched_off": step, "n": count, "seed": seed, "network": network}
+            right = {part: f"{share:.1f}" for part, share in shares.items()}
+            rows.append({**first, **right, "milliseconds": f"{1000 * slow:.1f}"})
+    return rows
+
+
+def measure_doubts(readers: Mapping[str, Reader], count: int, seed: int) -> list[dict[str, Any]]:
+    """A row for each kind of picture without a digit, and each network."""
+    rows = []
+    for kind in DOUBTFUL:
+        for network, asked in ask_readers(readers, simulate_doubtful(kind, count, seed), prepare_picture).items():
+            trusted = [one.answer.confidence for one in asked if one.answer and one.accepted]
+            first = {"shown": kind, "n": count, "seed": seed, "network": network}
+            shares = {"answered": _percent(one.answer is not None for one in asked)}
+            shares["accepted"] = _percent(one.accepted for one in asked)
+            shares["accepted_with_99"] = _percent(
+                one.accepted and one.answer and one.answer.confidence >= 0.99 for one in asked
+            )
+            rows.append({**first, **shares, "highest_confidence": f"{max(trusted, default=0):.4f}"})
+    return rows
+
+
+def draw_sheet(readers: Mapping[str, Reader], count: int, seed: int) -> Image.Image:
+    """For each part two rows: pictures, and below each what a network sees of it and says; with networks, wrong ones first."""
+    side, shown_at_once = 96, 14
+    bands = [(part, fonts) for fonts in ((False, True) if find_fonts() else (False,)) for part in PARTS]
+    sheet = Image.new("RGB", (shown_at_once * side, len(bands) * (2 * side + 16)), (120, 140, 160))
+    pencil = ImageDraw.Draw(sheet)
+    for band, (part, fonts) in enumerate(bands):
+        pictures = simulate(part, count, seed, fonts)
+        asked = ask_readers(readers, pictures, prepare_picture).popitem()[1] if readers else _prepare_only(pictures)
+        ranked = sorted(asked, key=lambda one: one.right) if readers else asked
+        for column, one in enumerate(ranked[:shown_at_once]):
+            place = (column * side, band * (2 * side + 16))
+            colours = Image.fromarray(decode_picture(one.shown.picture).astype(np.uint8))
+            colours.thumbnail((side - 4, side - 4))
+            sheet.paste(colours, place)
+            if one.prepared is not None:
+                seen = Image.fromarray(one.prepared.image).resize((side - 12, side - 12), Image.Resampling.NEAREST)
+                sheet.paste(seen, (place[0], place[1] + side))
+            said = f", read {one.answer.digit} ({one.answer.confidence:.0%})" if one.answer else ""
+            pencil.text((place[0], place[1] + 2 * side - 8), f"{one.shown.digit}{said}", "white" if one.right else "yellow")
+    return sheet
+
+
+def write_pictures(folder: Path, count: int, seed: int) -> int:
+    """Pictures of validation images as files ``<digit>/<part>-<number>.jpg`` or ``.png``; gives how many."""
+    written = 0
+    for part in PARTS:
+        for number, (picture, digit) in enumerate(simulate(part, count, seed)):
+            stem = make_folder(folder / str(digit)) / f"{part}-{number}"
+            if isinstance(picture, bytes):
+                stem.with_suffix(".jpg").write_bytes(picture)
+            else:
+                picture.save(stem.with_suffix(".png"))
+            written += 1
+    return written
+
+
+def load_readers(names: Sequence[str]) -> dict[str, Reader]:
+    """Readers of runs by the names of their systems.
+
+    Raises:
+        InputError: no such run, or one that was trained on the images of which the pictures are made.
+    """
+    readers = {}
+    for name in names:
+        run = find_run(name)
+        if (run.recipe.split, run.recipe.split_seed) != ("validate", 0):
+            raise InputError(f"{name} was trained on images that are simulated here; give a run trained with --split validate")
+        readers[run.recipe.system] = Reader.load(run)
+    return readers
+
+
+def _prepare_only(pictures: Sequence[Shown]) -> list[Asked]:
+    found = []
+    for shown in pictures:
+        try:
+            found.append(Asked(shown, prepare_picture(shown.picture), None, 0))
+        except PictureError:
+            found.append(Asked(shown, None, None, 0))
+    return found
+
+
+def _percent(flags: Any) -> str:
+    values = [bool(flag) for flag in flags]
+    return f"{100 * statistics.mean(values):.2f}" if values else ""
+
+
+def main() -> None:
+    """Parse, measure, print and store."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["measure", "steps", "doubts", "sheet", "write"])
+    parser.add_argument("path", nargs="?", type=Path, help="of sheet: the PNG; of write: the folder")
+    parser.add_argument("--run", nargs="+", default=[], metavar="RUN", help="runs trained with --split validate")
+    parser.add_argument("--count", type=int, default=300, help="pictures of each part")
+    parser.add_argument("--seed", type=int, default=0, help="of the simulation")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="store the rows there")
+    given = parser.parse_args()
+    measures = {
+        "measure": (measure_ways, "photos.csv"),
+        "steps": (measure_steps, "photos-steps.csv"),
+        "doubts": (measure_doubts, "photos-doubts.csv"),
+    }
+    if (given.path is None) == (given.what not in measures):
+        parser.error("sheet needs a PNG file, and write a folder; the others take none")
+    if given.what in measures and not given.run:
+        parser.error(f"{given.what} needs --run RUN, a run trained with --split validate")
+    if given.what == "write":
+        print(f"{write_pictures(make_folder(given.path), given.count, given.seed)} pictures are in {given.path}")
+        return
+    readers = load_readers(given.run)
+    if given.what == "sheet":
+        draw_sheet(readers, given.count, given.seed).save(check_file(given.path), "PNG")
+        print(f"The picture is {given.path}")
+        return
+    measure, name = measures[given.what]
+    rows = measure(readers, given.count, given.seed)
+    print_rows(rows, *rows[0])
+    if given.out:
+        hardware, versions = describe_hardware("cpu", ""), collect_versions()
+        origin = {"date": time.strftime("%Y-%m-%d"), "commit": find_commit(), "processor": hardware["processor"]}
+        origin |= {name: versions[name] for name in ("python", "pillow", "scipy", "torch")}
+        path = make_folder(given.out) / name
+        write_csv(path, [{**origin, **row} for row in rows])
+        print(f"The rows are in {path}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except InputError as error:
+        raise SystemExit(f"photos.py: {error}") from None
