@@ -6,8 +6,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
+
+import seesum
+from seesum.checkpoint import read_csv
 
 ROOT = Path(__file__).parents[1]
 
@@ -42,3 +47,40 @@ def test_frontier(tmp_path: Path) -> None:
     (tmp_path / "results" / "frontier.png").unlink(missing_ok=True)
     run_script(tmp_path, "frontier.py")
     assert (tmp_path / "results" / "frontier.png").stat().st_size > 10_000
+
+
+def test_photos_as_files(tmp_path: Path) -> None:
+    run_script(tmp_path, "photos.py", "write", "pictures", "--count", "2")
+    files = sorted(path.relative_to(tmp_path / "pictures") for path in tmp_path.rglob("*-*.*"))
+    assert {path.name for path in files} == {
+        f"{part}-{number}.{kind}"
+        for part, kind in (("photos", "jpg"), ("scans", "png"), ("drawings", "png"), ("small", "png"))
+        for number in (0, 1)
+    }
+    assert all(path.parent.name in "0123456789" for path in files)
+    for path in files:
+        Image.open(tmp_path / "pictures" / path).load()
+
+
+@pytest.mark.slow
+def test_photos(tmp_path: Path) -> None:
+    shared: dict[str, Any] = {"split": "validate", "images": "1000", "plot": False, "quiet": True}
+    run = seesum.train("fast", out=tmp_path / "run", **shared)
+    words = ("--run", str(run.directory), "--count", "2", "--out", "results")
+    for what, name in (("measure", "photos"), ("steps", "photos-steps"), ("doubts", "photos-doubts")):
+        run_script(tmp_path, "photos.py", what, *words)
+        assert len(read_csv(tmp_path / "results" / f"{name}.csv")) > 4
+    run_script(tmp_path, "photos.py", "sheet", "sheet.png", *words[:4])
+    assert (tmp_path / "sheet.png").stat().st_size > 10_000
+    run_script(tmp_path, "photos.py", "write", "again", "--count", "2")
+    run_script(tmp_path, "photos.py", "write", "pictures", "--count", "2")
+    for path in (tmp_path / "again").rglob("*.*"):
+        assert path.read_bytes() == (tmp_path / "pictures" / path.relative_to(tmp_path / "again")).read_bytes()
+
+
+def test_photos_are_not_read_by_who_has_seen_them(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "benchmarks" / "photos.py"), "doubts", "--run", "fast", "--count", "1"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "fast was trained on images that are simulated here" in done.stderr
+    assert "Traceback" not in done.stderr
