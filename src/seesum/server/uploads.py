@@ -1,0 +1,240 @@
+"""The body of a request -> questions, and their pictures opened with care. The only place where clients' bytes are parsed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+
+from seesum.reader import check_addend
+from seesum.recipe import InputError
+from seesum.server.limits import Limits, Refusal
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+"""What is decoded. Browsers make these; fewer decoders are fewer doors."""
+BLOCK = 16_384
+"""Bytes that a decoder gets at a time; between two blocks the clock is looked at."""
+SMALL = 65_536
+"""Bytes under which a picture is quick enough to be worked on together with others."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One picture and one addend, as a client sent them."""
+
+    picture: bytes
+    """An image file."""
+    addend: int
+    explain: bool = False
+    """Whether the answer comes with the image that the network saw."""
+    saliency: bool = False
+    """Whether it comes with what mattered, too."""
+
+    @property
+    def quick(self) -> bool:
+        """Whether it may be worked on together with others."""
+        return len(self.picture) < SMALL and not self.saliency
+
+
+def parse_question(body: bytes, content_type: str, explain: bool = False, saliency: bool = False) -> Question:
+    """The one question of a request.
+
+    Args:
+        body: a multipart form with the fields ``image`` and ``add``, or a JSON object with a base64 ``image`` and ``add``.
+        content_type: its header.
+        explain: see ``Question``.
+        saliency: see ``Question``.
+
+    Raises:
+        Refusal: 400 for a body that cannot be parsed, 415 for another type, 422 for fields or an addend that are none.
+    """
+    if content_type.startswith("multipart/form-data"):
+        fields = _parse_form(body, content_type)
+        images, addends = fields.get("image", []), fields.get("add", [])
+        if len(images) != 1 or len(addends) != 1 or len(fields) != 2:
+            raise Refusal(422, "the form must have one field image with the file and one field add with a number, 0 to 9")
+        return Question(images[0], _check_text(addends[0]), explain, saliency)
+    return _make_question(_parse_json(body, content_type), explain, saliency)
+
+
+def parse_questions(body: bytes, content_type: str, largest: int) -> list[Question]:
+    """The questions of a batch: 1 to ``largest``.
+
+    Args:
+        body: a multipart form with fields ``image`` and either one ``add`` for all or one for each; or a JSON object with a
+            list ``questions`` of objects as ``parse_question`` takes them.
+        content_type: its header.
+        largest: how many there may be.
+
+    Raises:
+        Refusal: as ``parse_question``.
+    """
+    if content_type.startswith("multipart/form-data"):
+        fields = _parse_form(body, content_type)
+        images, addends = fields.get("image", []), fields.get("add", [])
+        if fields.keys() != {"image", "add"} or len(addends) not in (1, len(images)):
+            raise Refusal(422, "the form must have fields image with files, and one field add for all of them or one for each")
+        _check_count(len(images), largest)
+        numbers = [_check_text(text) for text in addends]
+        numbers = numbers * len(images) if len(numbers) == 1 else numbers
+        return [Question(image, number) for image, number in zip(images, numbers, strict=True)]
+    values = _parse_json(body, content_type)
+    listed = values.get("questions") if isinstance(values, dict) else None
+    if not isinstance(values, dict) or len(values) != 1 or not isinstance(listed, list):
+        raise Refusal(422, 'the JSON must be {"questions": [{"image": "<base64>", "add": 7}, ...]}')
+    _check_count(len(listed), largest)
+    return [_make_question(one, False, False) for one in listed]
+
+
+def open_picture(data: bytes, limits: Limits, pixels: int) -> Image.Image:
+    """An image file as a picture whose pixels are not yet decoded, but will be within the limits.
+
+    Args:
+        data: the file's bytes.
+        limits: how long decoding may take.
+        pixels: how many there may be.
+
+    Raises:
+        Refusal: 422 for bytes that are no image of ``FORMATS``, have too many pixels or a damaged header.
+    """
+    try:
+        image = Image.open(_TimedFile(data, limits.decoding), formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        raise _refuse_pixels(limits) from error
+    except Exception as error:  # pillow promises no set of exceptions for damaged headers
+        raise Refusal(422, "the image cannot be decoded; send a whole PNG, JPEG, WebP, GIF or BMP") from error
+    if image.width * image.height > pixels:
+        raise _refuse_pixels(limits)
+    image.decodermaxblock = BLOCK
+    return image
+
+
+class _TimedFile(io.BytesIO):
+    """Bytes that can be read for so many seconds.
+
+    A thread cannot be stopped, but a decoder asks for block after block, and this is where one can say no: a progressive
+    JPEG of a few thousand scans would otherwise keep a worker busy for minutes.
+    """
+
+    def __init__(self, data: bytes, seconds: float) -> None:
+        super().__init__(data)
+        self.seconds, self.until = seconds, time.monotonic() + seconds
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if time.monotonic() > self.until:
+            raise TimeoutError(f"it takes more than {self.seconds:g} seconds")
+        return super().read(size)
+
+
+class _Parts:
+    """The parts of a multipart body, collected by name."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, list[bytes]] = {}
+        self.header, self.value, self.disposition, self.data = b"", b"", b"", bytearray()
+        self.whole = False
+
+    def callbacks(self) -> dict[str, Any]:
+        return {
+            "on_part_begin": self.begin,
+            "on_header_field": self.add_header,
+            "on_header_value": self.add_value,
+            "on_header_end": self.end_header,
+            "on_part_data": self.add_data,
+            "on_part_end": self.end,
+            "on_end": self.finish,
+        }
+
+    def begin(self) -> None:
+        self.disposition, self.data = b"", bytearray()
+
+    def add_header(self, data: bytes, start: int, end: int) -> None:
+        self.header += data[start:end]
+
+    def add_value(self, data: bytes, start: int, end: int) -> None:
+        self.value += data[start:end]
+
+    def end_header(self) -> None:
+        if self.header.lower() == b"content-disposition":
+            self.disposition = self.value
+        self.header = self.value = b""
+
+    def add_data(self, data: bytes, start: int, end: int) -> None:
+        self.data += data[start:end]
+
+    def end(self) -> None:
+        from python_multipart.multipart import parse_options_header
+
+        _, options = parse_options_header(self.disposition)
+        name = options.get(b"name", b"").decode("utf-8", "replace")
+        self.fields.setdefault(name, []).append(bytes(self.data))
+
+    def finish(self) -> None:
+        self.whole = True
+
+
+def _parse_form(body: bytes, content_type: str) -> dict[str, list[bytes]]:
+    from python_multipart.exceptions import FormParserError
+    from python_multipart.multipart import MultipartParser, parse_options_header
+
+    _, options = parse_options_header(content_type)
+    boundary = options.get(b"boundary", b"")
+    if not boundary:
+        raise Refusal(400, "the form names no boundary; send it as multipart/form-data with one")
+    parts = _Parts()
+    try:
+        parser = MultipartParser(boundary, parts.callbacks())
+        parser.write(body)
+        parser.finalize()
+    except (FormParserError, ValueError) as error:
+        raise Refusal(400, "the form cannot be parsed; send multipart/form-data as a browser or curl -F does") from error
+    if not parts.whole:
+        raise Refusal(400, "the form breaks off; send it whole")
+    return parts.fields
+
+
+def _parse_json(body: bytes, content_type: str) -> Any:
+    if content_type.partition(";")[0].strip() != "application/json":
+        raise Refusal(415, "the body must be multipart/form-data or application/json, and the Content-Type must say which")
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Refusal(400, "the body is not JSON that can be parsed; send one object") from error
+
+
+def _make_question(values: object, explain: bool, saliency: bool) -> Question:
+    if not isinstance(values, dict) or values.keys() != {"image", "add"}:
+        raise Refusal(422, 'a question must be {"image": "<base64 of an image file>", "add": 7}, and nothing else')
+    text, add = values["image"], values["add"]
+    if not isinstance(text, str):
+        raise Refusal(422, "the image must be a string, the base64 of an image file")
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise Refusal(422, "the image is not base64; send the file's bytes in base64, without a data: prefix") from error
+    number = int(add) if isinstance(add, float) and add.is_integer() else add  # 7.0 is an integer to JSON
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= 9:
+        raise Refusal(422, "the addend (add) must be a whole number from 0 to 9")
+    return Question(data, number, explain, saliency)
+
+
+def _check_text(text: bytes) -> int:
+    try:
+        return check_addend(text.decode("utf-8", "replace")[:20])
+    except InputError as error:
+        raise Refusal(422, "the addend (add) must be a whole number from 0 to 9") from error
+
+
+def _check_count(count: int, largest: int) -> None:
+    if not 1 <= count <= largest:
+        raise Refusal(422, f"a batch must have 1 to {largest} pictures, but this one has {count}; send several requests")
+
+
+def _refuse_pixels(limits: Limits) -> Refusal:
+    return Refusal(422, f"the image has more than {limits.pixels / 1e6:g} million pixels; send a smaller one")
