@@ -9,9 +9,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from seesum.checkpoint import Run
 from seesum.reader import Reader
 from seesum.recipe import InputError
+from seesum.task import Operation
 
 if TYPE_CHECKING:
     from seesum.server.limits import Limits
@@ -71,7 +74,6 @@ def serve(
 def describe_adder(reader: Reader) -> dict[str, Any]:
     """What GET /adder says: the network's system, adder and operation, and its table [10, 10, S] where it has one."""
     from seesum.adders import Exact, TableAdder
-    import numpy as np
 
     operation, adder = reader.operation, reader.network.adder
     table = None
@@ -88,7 +90,14 @@ def describe_adder(reader: Reader) -> dict[str, Any]:
         "answers": operation.answers,
         "table": table,
         "known": isinstance(adder, Exact),
+        "slide": _find_slide(operation),
     }
+
+
+def _find_slide(operation: Operation) -> int:
+    """By how many places one more addend moves every answer; 0 where that depends on the digit."""
+    moves = {int(move) for move in np.diff(operation.tabulate(), axis=1).flatten()}
+    return moves.pop() if len(moves) == 1 else 0
 
 
 def _listen(host: str, port: int) -> socket.socket:
