@@ -69,7 +69,7 @@ class Views(nn.Module):
         if self.training:
             features: Tensor = self.encoder(image)
             return features
-        grids = [grid.expand(len(image), -1, -1, -1) for grid in self.grid]
+        grids = [grid.expand(image.shape[0], -1, -1, -1) for grid in self.grid]
         looks = [functional.grid_sample(image, grid, padding_mode="border", align_corners=False) for grid in grids]
         seen = [self.encoder(look) for look in looks]
         return torch.stack(seen).mean(0)

@@ -4,13 +4,34 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from seesum import __version__
+from seesum.commands import compare, reproduce, study
 from seesum.console import make_table, print_json, print_metrics, print_rows, print_table
+from seesum.options import (
+    Addends,
+    Adder,
+    BatchSize,
+    Data,
+    Device,
+    Epochs,
+    Images,
+    Json,
+    Operation,
+    Precision,
+    Rate,
+    RunArgument,
+    RunOption,
+    Seed,
+    Set,
+    Split,
+    System,
+    Test,
+    gather_changes,
+)
 from seesum.recipe import LATEST, InputError, JobError
 
 app = typer.Typer(
@@ -22,31 +43,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-System = Annotated[str | None, typer.Argument(help="A system (see: seesum systems). Default: fast.", show_default=False)]
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run directory, a shipped network's name, or latest.")]
-RunOption = Annotated[
-    str | None,
-    typer.Option("--run", metavar="RUN", help="A run directory, a shipped network's name, or latest."),
-]
-Data = Annotated[str | None, typer.Option(metavar="DIR", help="Folder of IDX files. Default: the embedded MNIST.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-Epochs = Annotated[int | None, typer.Option(help="How often each image is seen.")]
-BatchSize = Annotated[int | None, typer.Option(help="Images per step.")]
-Rate = Annotated[float | None, typer.Option(help="Learning rate, or its peak.")]
-Seed = Annotated[int | None, typer.Option(help="The one source of all randomness. Default: 0.")]
-Images = Annotated[str | None, typer.Option(metavar="N|N%", help="Train on fewer images, drawn evenly over the digits.")]
-Adder = Annotated[
-    str | None,
-    typer.Option(help="table, concat, embedding, argmax, exact, low-rank-table or diagonal-table."),
-]
-Operation = Annotated[str | None, typer.Option(help="add, subtract, multiply, max or add-modulo-10.")]
-Addends = Annotated[str | None, typer.Option(help="Training addends: fixed, fresh (every epoch) or every (all ten).")]
-Split = Annotated[str | None, typer.Option(help="full, or validate: keep a fifth of the training images for choosing.")]
-Precision = Annotated[str | None, typer.Option(help="auto, fp32 or bf16. auto: bf16 where the hardware multiplies it.")]
-Set = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change any other field of the recipe.")]
-Device = Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu, cuda or mps.")]
-Test = Annotated[bool, typer.Option("--test", help="Under --split validate: report the test images.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -86,7 +82,7 @@ def train(
     """Train a system, evaluate it over all ten addends, and write a run directory with a report."""
     from seesum import verbs
 
-    changes = _gather(locals(), system, change, resume)
+    changes = gather_changes(locals(), system, change, resume)
     run = verbs.train(
         system, data=data, device=device, out=out, resume=resume, test=test, plot=plot, summary=summary, **changes
     )
@@ -198,93 +194,8 @@ def report(run: RunArgument = LATEST, data: Data = None, as_json: Json = False) 
     print_json({"report": str(path)}) if as_json else typer.echo(f"The report is in {path}")
 
 
-@app.command()
-def study(
-    system: System = None,
-    seeds: Annotated[int, typer.Option(metavar="N", help="Train with the seeds 0 to N-1.")] = 5,
-    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Append a row to this file.")] = None,
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    lr: Rate = None,
-    images: Images = None,
-    adder: Adder = None,
-    operation: Operation = None,
-    addends: Addends = None,
-    split: Split = None,
-    precision: Precision = None,
-    change: Set = None,
-    test: Test = False,
-    data: Data = None,
-    device: Device = "auto",
-    out: Annotated[str | None, typer.Option(metavar="DIR", help="Directory of the study. Default: one under runs.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Train one recipe with several seeds; give mean, standard deviation and interval. A stopped study goes on."""
-    from dataclasses import asdict
-
-    from seesum import campaigns
-
-    changes = _gather(locals(), system, change)
-    finished = campaigns.study(system, seeds=seeds, csv=csv, data=data, device=device, out=out, test=test, **changes)
-    spreads = finished.spreads
-    if as_json:
-        row = {"directory": str(finished.directory), "n": len(finished.runs)}
-        print_json({**row, **{name: asdict(spread) for name, spread in spreads.items()}})
-        return
-    table = make_table(f"{len(finished.runs)} seeds", "mean", "std", "95 % interval of the mean")
-    for name, one in spreads.items():
-        style = "{:.3%}" if name.endswith("accuracy") else "{:.4f}"
-        mean, std, low, high = (style.format(value) for value in (one.mean, one.std, one.low, one.high))
-        table.add_row(name.replace("_", " "), mean, std, f"{low} to {high}")
-    print_table(table)
-    typer.echo(f"The runs are in {finished.directory}" + (f"; the row is in {csv}" if csv else ""))
-
-
-@app.command()
-def reproduce(
-    systems: Annotated[list[str] | None, typer.Argument(metavar="SYSTEM...", help="Default: all published ones.")] = None,
-    seeds: Annotated[int | None, typer.Option(metavar="N", help="Default: 3, but 1 for the large systems.")] = None,
-    epochs: Epochs = None,
-    images: Images = None,
-    device: Device = "auto",
-    data: Data = None,
-    out: Annotated[str | None, typer.Option(metavar="DIR", help="Folder for published.csv and .png. Default: results.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Train the published systems as published, and set what they reach beside what their authors report."""
-    from seesum import campaigns
-
-    found = campaigns.reproduce(*(systems or []), seeds=seeds, data=data, out=out, device=device, epochs=epochs, images=images)
-    if as_json:
-        print_json({"folder": str(found.folder), "rows": found.rows})
-        return
-    print_rows(found.rows, "system", "output", "on", "epoch", "published", "reproduced_mean", "reproduced_std", "n", "gap")
-    typer.echo(f"The rows are in {found.folder / 'published.csv'}, the picture is beside them")
-
-
-@app.command()
-def compare(
-    adders: Annotated[list[str] | None, typer.Argument(metavar="ADDER...", help="Default: all.")] = None,
-    seeds: Annotated[int, typer.Option(metavar="N", help="Train with the seeds 0 to N-1.")] = 5,
-    epochs: Epochs = None,
-    images: Images = None,
-    device: Device = "auto",
-    data: Data = None,
-    out: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Folder for adders.csv and pictures. Default: results.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Train one encoder with every adder, and show what each way of combining the inputs is worth."""
-    from seesum import campaigns
-
-    found = campaigns.compare(*(adders or []), seeds=seeds, data=data, out=out, device=device, epochs=epochs, images=images)
-    if as_json:
-        print_json({"folder": str(found.folder), "rows": found.rows})
-        return
-    accuracies = ("digit_accuracy", "sum_accuracy", "both_accuracy", "consistency", "held_out_sum_accuracy")
-    print_rows(found.rows, "adder", "condition", *(f"{name}_mean" for name in accuracies))
-    typer.echo(f"The rows are in {found.folder / 'adders.csv'}, the pictures are beside them")
+for _command in (study, reproduce, compare):
+    app.command()(_command)
 
 
 @app.command()
@@ -318,20 +229,6 @@ def main() -> None:
         _complain(f"{error.filename or 'a file'} cannot be read or written ({error.strerror or error})", 1)
     else:
         raise SystemExit(code if isinstance(code, int) else 0)
-
-
-def _gather(
-    values: dict[str, Any], system: str | None, change: Sequence[str] | None, resume: str | None = None
-) -> dict[str, Any]:
-    """The recipe's fields among a command's parameters, and those given with --set."""
-    from seesum.checkpoint import find_run
-    from seesum.provenance import FLAGS
-    from seesum.recipe import parse_changes
-    from seesum.systems import DEFAULT_SYSTEM, find_system
-
-    recipe = find_run(resume).recipe if resume else find_system(system or DEFAULT_SYSTEM).recipe
-    flags = {name: values[name] for name in FLAGS if values.get(name) is not None}
-    return flags | parse_changes(change or [], recipe)
 
 
 def _complain(sentence: str, code: int) -> None:
