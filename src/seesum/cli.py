@@ -33,6 +33,7 @@ from seesum.options import (
     gather_changes,
 )
 from seesum.recipe import LATEST, InputError, JobError
+from seesum.serve_command import serve
 
 app = typer.Typer(
     name="seesum",
@@ -194,7 +195,7 @@ def report(run: RunArgument = LATEST, data: Data = None, as_json: Json = False) 
     print_json({"report": str(path)}) if as_json else typer.echo(f"The report is in {path}")
 
 
-for _command in (study, reproduce, compare):
+for _command in (study, reproduce, compare, serve):
     app.command()(_command)
 
 
