@@ -14,6 +14,7 @@ import seesum
 from seesum.calibration import Calibration, choose_threshold, fit_temperature, measure_coverage
 from seesum.checkpoint import Run
 from seesum.metrics import Forecast
+from seesum.network import Network
 from seesum.recipe import InputError
 from seesum.task import OPERATIONS
 
@@ -102,6 +103,7 @@ def test_calibrating_makes_probabilities_honest_and_changes_no_digit(pair: tuple
     assert again.metrics["train_seconds"] == before["train_seconds"]
     reader = seesum.Reader.load(again)
     assert reader.unsure_below == chosen["unsure_below"] == again.calibration.unsure_below
+    assert isinstance(reader.network, Network)
     assert reader.network.temperature == chosen["temperature"] != 1
 
 

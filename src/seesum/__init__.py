@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from seesum.studies import Study as Study
     from seesum.systems import SYSTEMS as SYSTEMS
     from seesum.verbs import (
+        export as export,
         list_systems as list_systems,
         predict as predict,
         report as report,
@@ -41,6 +42,7 @@ _HOMES = {
     "calibrate": "judgements",
     "compare": "campaigns",
     "evaluate": "judgements",
+    "export": "verbs",
     "list_systems": "verbs",
     "load_mnist": "mnist",
     "predict": "verbs",

@@ -116,11 +116,17 @@ class Run:
         Raises:
             InputError: the data cannot be read, or is not the data that the run was made with.
         """
-        origin = self.info["data"]
-        mnist = load_mnist(data if data is not None else origin["directory"])
-        if mnist.sha256 != origin["sha256"]:
-            raise InputError(f"the data is not what {self.directory} was made with (its SHA-256 differs); give that data")
-        return split_images(mnist, self.recipe)
+        return load_run_splits(self.info, self.recipe, self.directory, data)
+
+
+def load_run_splits(
+    info: Mapping[str, Any], recipe: Recipe, source: Path | str, data: str | os.PathLike[str] | None = None
+) -> Splits:
+    """``Run.load_splits`` for what a run says of itself; ``source`` is what a message calls it."""
+    mnist = load_mnist(data if data is not None else info["data"]["directory"])
+    if mnist.sha256 != info["data"]["sha256"]:
+        raise InputError(f"the data is not what {source} was made with (its SHA-256 differs); give that data with --data")
+    return split_images(mnist, recipe)
 
 
 def create_run(recipe: Recipe, info: Mapping[str, Any], out: str | os.PathLike[str] | None = None) -> Run:
@@ -178,12 +184,18 @@ def find_run(source: str | os.PathLike[str] | Run | None = None) -> Run:
             raise InputError(f"there is no finished run under {Path(RUNS).resolve()}; make one with: seesum train")
         return Run(max(finished, key=lambda path: path.stat().st_mtime).parent)
     directory = Path(name)
+    if directory.is_file():
+        raise InputError(f"{directory} is a file, but this needs a run directory or a shipped network ({_join_shipped()})")
     if not (directory / "run.json").is_file():
         raise InputError(
             f"{directory} is neither a run directory (it has no run.json) nor a shipped network "
-            f"({', '.join(list_shipped())}); make a run with: seesum train"
+            f"({_join_shipped()}) nor a file; make a run with: seesum train"
         )
     return Run(directory)
+
+
+def _join_shipped() -> str:
+    return ", ".join(list_shipped())
 
 
 def refuse_shipped(run: Run) -> None:

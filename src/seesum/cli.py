@@ -27,6 +27,7 @@ from seesum.options import (
     RunOption,
     Seed,
     Set,
+    SourceArgument,
     Split,
     System,
     Test,
@@ -96,7 +97,7 @@ def train(
 
 @app.command()
 def evaluate(
-    run: RunArgument = LATEST,
+    run: SourceArgument = LATEST,
     data: Annotated[str | None, typer.Option(metavar="DIR", help="Measure on the test images in this folder.")] = None,
     test: Annotated[bool, typer.Option("--test", help="Use the test images of a run that has validation images.")] = False,
     as_json: Json = False,
@@ -195,6 +196,23 @@ def report(run: RunArgument = LATEST, data: Data = None, as_json: Json = False) 
     print_json({"report": str(path)}) if as_json else typer.echo(f"The report is in {path}")
 
 
+@app.command()
+def export(
+    to: Annotated[str, typer.Option(metavar="FILE", help="The ONNX file.")],
+    run: RunArgument = LATEST,
+    float_images: Annotated[bool, typer.Option("--float", help="Images as float32, 0 to 255, instead of uint8.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a run's network as an ONNX file that answers without torch."""
+    from seesum import verbs
+
+    made = verbs.export(run, to=to, float_images=float_images)
+    if as_json:
+        print_json({"file": str(made.path), "bytes": made.bytes, "largest_difference": made.largest_difference})
+        return
+    typer.echo(f"{made.path}: {made.bytes:,} bytes; its probabilities are the network's within {made.largest_difference:.1e}")
+
+
 for _command in (study, reproduce, compare, serve):
     app.command()(_command)
 
@@ -223,6 +241,11 @@ def main() -> None:
         _complain(str(error), 2)
     except JobError as error:
         _complain(str(error), 1)
+    except ModuleNotFoundError as error:
+        package = (error.name or "seesum").partition(".")[0]
+        if package == "seesum":
+            raise
+        _complain(f"this needs {package}, which is not installed; install it with: pip install {package}", 1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None

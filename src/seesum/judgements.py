@@ -9,27 +9,28 @@ from seesum.checkpoint import Run, find_run, refuse_shipped, write_json
 from seesum.evaluation import measure_answers
 from seesum.metrics import Forecast, detail_forecast, measure_forecast
 from seesum.mnist import load_mnist
+from seesum.models import Model, find_source
 from seesum.reader import Reader
 from seesum.recipe import LATEST, InputError
-from seesum.systems import find_system
 from seesum.task import OPERATIONS
 from seesum.verbs import PathLike
 
 
-def evaluate(run: PathLike | Run = LATEST, *, data: PathLike | None = None, test: bool = False) -> dict[str, Any]:
+def evaluate(run: PathLike | Run | Model = LATEST, *, data: PathLike | None = None, test: bool = False) -> dict[str, Any]:
     """Metrics of a run over all images x 10 addends, as in ``metrics.json``, with details per digit, addend and coverage.
 
     Measures on test images, but on the validation images of a run that has them, unless ``data`` or ``test`` is given.
 
     Args:
-        run: a Run, a shipped network's name, a run directory, or ``latest``, the newest.
+        run: a Run, a shipped network's name, a run directory, an ONNX file, or ``latest``, the newest run.
         data: folder of IDX files whose test images are used; None for the data of the run.
         test: use the test images of a run that has validation images.
 
     Raises:
-        InputError: no such run, damaged weights, or data that cannot be read.
+        InputError: no such run or file, damaged weights, or data that cannot be read.
+        JobError: an ONNX file, and ONNX Runtime is not installed.
     """
-    found = find_run(run)
+    found = find_source(run)
     reader = Reader.load(found)
     if data is not None:
         part, name = load_mnist(data).test, "test"
@@ -92,6 +93,8 @@ def calibrate(
 
 
 def _refuse_twin(run: Run, twin: Run) -> None:
+    from seesum.systems import find_system
+
     for one in (run, twin):
         if not one.finished:
             raise InputError(f"{one.directory} is not finished; finish it with: seesum train --resume {one.directory}")

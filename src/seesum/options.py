@@ -9,9 +9,13 @@ import typer
 
 System = Annotated[str | None, typer.Argument(help="A system (see: seesum systems). Default: fast.", show_default=False)]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run directory, a shipped network's name, or latest.")]
+SourceArgument = Annotated[
+    str,
+    typer.Argument(metavar="RUN", help="A run directory, a shipped network's name, an ONNX file, or latest."),
+]
 RunOption = Annotated[
     str | None,
-    typer.Option("--run", metavar="RUN", help="A run directory, a shipped network's name, or latest."),
+    typer.Option("--run", metavar="RUN", help="A run directory, a shipped network's name, an ONNX file, or latest."),
 ]
 Data = Annotated[str | None, typer.Option(metavar="DIR", help="Folder of IDX files. Default: the embedded MNIST.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seesum.calibration import Calibration
-from seesum.checkpoint import Run, find_run
+from seesum.checkpoint import Run
 from seesum.evaluation import forecast_every
 from seesum.metrics import Forecast
 from seesum.mnist import Digits, Images
+from seesum.models import Model, find_source
 from seesum.preprocess import Picture, Pictures, list_pictures, prepare_picture
 from seesum.recipe import InputError, Recipe
 from seesum.task import ADDENDS, OPERATIONS
@@ -54,11 +55,11 @@ class Answer:
 class Reader:
     """A loaded network that answers pictures: ``Reader.load()("three.png", add=7)``."""
 
-    def __init__(self, network: Network, recipe: Recipe, unsure_below: float = Calibration().unsure_below) -> None:
+    def __init__(self, network: Network | Model, recipe: Recipe, unsure_below: float = Calibration().unsure_below) -> None:
         """Take a network on the CPU.
 
         Args:
-            network: trained.
+            network: trained; of torch, or a ``Model``, which needs no torch.
             recipe: the one that trained it; says how images are normalised and what the answers mean.
             unsure_below: confidence under which an answer is marked unsure.
         """
@@ -66,14 +67,19 @@ class Reader:
         self.operation = OPERATIONS[recipe.operation]
 
     @classmethod
-    def load(cls, source: str | os.PathLike[str] | Run | None = None) -> Reader:
-        """Reader of a ``Run``, a shipped network's name, ``latest``, a run directory, or None for the shipped ``best``.
+    def load(cls, source: str | os.PathLike[str] | Run | Model | None = None) -> Reader:
+        """Reader of a ``Run``, a shipped network's name, ``latest``, a run directory, an ONNX file, or None: ``best``.
+
+        ONNX files, and shipped networks that have one, are answered by ONNX Runtime, without torch; runs by torch, and
+        so are shipped networks where ONNX Runtime is not installed.
 
         Raises:
-            InputError: there is no such run, or its weights are missing or damaged.
+            InputError: there is no such run or file, or its weights are missing or damaged.
+            JobError: an ONNX file, and ONNX Runtime is not installed.
         """
-        run = find_run(source)
-        return cls(run.load_network(), run.recipe, run.calibration.unsure_below)
+        found = find_source(source)
+        network = found if isinstance(found, Model) else found.load_network()
+        return cls(network, found.recipe, found.calibration.unsure_below)
 
     @overload
     def __call__(self, picture: Picture, add: int) -> Answer: ...
@@ -101,6 +107,8 @@ class Reader:
 
     def forecast(self, images: Images) -> Forecast:
         """Probabilities for images uint8 [N, 28, 28] with every addend: [N, 10, 10] and [N, 10, S]."""
+        if isinstance(self.network, Model):
+            return self.network.forecast(images)
         import torch
 
         return forecast_every(self.network, images, self.recipe, torch.device("cpu"))

@@ -6,6 +6,8 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
@@ -235,6 +237,18 @@ def _flatten(values: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         flat |= {f"{name}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {name: value}
     return flat
+
+
+def import_extra(name: str, extra: str) -> ModuleType:
+    """A package that only one of the extras of ``pyproject.toml`` installs.
+
+    Raises:
+        JobError: it is not installed; the sentence says how to install it.
+    """
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        raise JobError(f'this needs {name}, which is not installed; install it with: pip install "seesum[{extra}]"') from error
 
 
 def pick(registry: Mapping[str, T], name: str, what: str) -> T:

@@ -1,4 +1,7 @@
-"""What one can do with one run, a function per verb. The command line parses, calls these, and prints what they give."""
+"""What one can do with one run, a function per verb. The command line parses, calls these, and prints what they give.
+
+What imports torch is imported by the functions that need it: ``predict`` does not.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +12,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from seesum.adders import TableAdder
 from seesum.checkpoint import Run, check_file, create_run, find_run, refuse_shipped
 from seesum.mnist import Mnist, load_mnist
-from seesum.network import count_parameters, format_layers
+from seesum.models import Model, find_source
 from seesum.pictures import caption_answer, draw_grid, draw_samples, draw_table, save_figure
 from seesum.preprocess import Picture, Pictures, list_pictures, prepare_picture
-from seesum.provenance import describe_origin
 from seesum.reader import Answer, Reader, check_addend
 from seesum.recipe import LATEST, InputError, Recipe, pick
-from seesum.reports import SHOWN_SAMPLES, Evidence, write_report
-from seesum.state import check_recipe, settle_precision
-from seesum.systems import DEFAULT_SYSTEM, SYSTEMS, build_network, find_system
 from seesum.task import OPERATIONS, Operation, Splits, draw_addends, sample_splits, split_images
-from seesum.training import train_run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from seesum.exporting import Export
 
 PathLike = str | os.PathLike[str]
 
@@ -61,6 +60,11 @@ def train(
         InputError: an unknown name or an impossible value; a resumed run whose recipe differs from ``changes``.
         JobError: the loss stopped being a number.
     """
+    from seesum.network import format_layers
+    from seesum.state import settle_precision
+    from seesum.systems import DEFAULT_SYSTEM, build_network, find_system
+    from seesum.training import train_run
+
     if resume is not None:
         run = find_run(resume)
         _refuse_changes(run, system, changes, out, test)
@@ -92,7 +96,7 @@ def predict(
     pictures: Picture | Pictures = (),
     *,
     add: int | str | None = None,
-    run: PathLike | Run | None = None,
+    run: PathLike | Run | Model | None = None,
     random: int | None = None,
     seed: int = 0,
     plot: PathLike | None = None,
@@ -102,14 +106,15 @@ def predict(
     Args:
         pictures: one picture or several: paths, bytes, PIL images or arrays.
         add: the addend, 0..9; needed with pictures.
-        run: a Run, a shipped network's name, a run directory, ``latest``, or None for the shipped ``best``.
+        run: a Run, a shipped network's name, a run directory, an ONNX file, ``latest``, or None for the shipped ``best``.
         random: instead of pictures, this many random test images with random addends.
         seed: decides which images and addends are random.
         plot: PNG file for a grid of the images as the network saw them, with answers; wrong ones are marked.
 
     Raises:
         PictureError: a picture cannot be decoded or holds no ink.
-        InputError: neither or both of pictures and random, an addend that is none, or no such run.
+        InputError: neither or both of pictures and random, an addend that is none, or no such run or file.
+        JobError: an ONNX file, and ONNX Runtime is not installed.
     """
     listed, _ = list_pictures(pictures)
     if bool(listed) == (random is not None):
@@ -118,7 +123,7 @@ def predict(
         raise InputError(f"--random is {random}; expected a number of test images, at least 1")
     if listed and add is None:
         raise InputError("give the number to add, 0 to 9, with --add")
-    found = find_run(run)
+    found = find_source(run)
     reader = Reader.load(found)
     if random is not None:
         samples_from, rng = found.load_splits().test, np.random.default_rng(seed)
@@ -156,10 +161,13 @@ def report(run: PathLike | Run = LATEST, *, data: PathLike | None = None) -> Pat
 
 def report_run(run: Run, splits: Splits) -> Path:
     """``report`` for a finished run whose images are in memory."""
+    from seesum.reports import Evidence, write_report
+
     refuse_shipped(run)
     part, _ = splits.pick_part(test=run.metrics["evaluated_on"] == "test")
-    reader = Reader.load(run)
-    return write_report(Evidence(run, splits, part, reader.network, reader.forecast(part.images)))
+    network = run.load_network()
+    forecast = Reader(network, run.recipe).forecast(part.images)
+    return write_report(Evidence(run, splits, part, network, forecast))
 
 
 def show(what: str, *, run: PathLike | Run | None = None, plot: PathLike | None = None) -> Path:
@@ -179,11 +187,36 @@ def show(what: str, *, run: PathLike | Run | None = None, plot: PathLike | None 
     return save_figure(draw(run), target)
 
 
+def export(run: PathLike | Run = LATEST, *, to: PathLike, float_images: bool = False) -> Export:
+    """Write a finished run's network as an ONNX file, compared with the network before it is written.
+
+    Both inputs, both outputs as probabilities; normalisation, temperature and views inside the graph; any batch size.
+
+    Args:
+        run: a Run, a shipped network's name, a run directory, or ``latest``.
+        to: the ONNX file.
+        float_images: images go in as float32, 0..255 as in uint8, but not rounded.
+
+    Raises:
+        InputError: no such run, an unfinished one, or a file that cannot be written.
+        JobError: a package of the extra ``export`` is missing, or file and network differ by more than 1e-4.
+    """
+    from seesum.exporting import export_network
+
+    found = find_run(run)
+    if not found.finished:
+        raise InputError(f"{found.directory} is not finished; finish it with: seesum train --resume {found.directory}")
+    return export_network(found, check_file(to), float_images)
+
+
 def list_systems() -> list[dict[str, Any]]:
     """Every system with its parameters, adder and results, in the order of ``SYSTEMS``.
 
     This is the verb ``systems``; its function has another name because ``seesum.systems`` is the folder of systems.
     """
+    from seesum.network import count_parameters
+    from seesum.systems import SYSTEMS, build_network
+
     return [
         {
             "system": name,
@@ -219,6 +252,9 @@ def start_run(
         test: as in ``train``.
         watch: what is measured after every epoch, of ``validation`` (where the run has it) and ``test``.
     """
+    from seesum.provenance import describe_origin
+    from seesum.state import check_recipe
+
     check_recipe(recipe)
     splits = split_images(mnist, recipe)
     return create_run(recipe, describe_origin(recipe, mnist, data, device, test, watch), out), splits
@@ -254,6 +290,9 @@ def _caption(prediction: Prediction, operation: Operation) -> tuple[str, bool]:
 
 
 def _draw_samples(run: PathLike | Run | None) -> Figure:
+    from seesum.reports import SHOWN_SAMPLES
+    from seesum.systems import DEFAULT_SYSTEM, find_system
+
     try:
         found = find_run(LATEST if run is None else run)
         recipe, splits = found.recipe, found.load_splits()
@@ -266,6 +305,8 @@ def _draw_samples(run: PathLike | Run | None) -> Figure:
 
 
 def _draw_table(run: PathLike | Run | None) -> Figure:
+    from seesum.adders import TableAdder
+
     found = find_run(LATEST if run is None else run)
     adder = found.load_network().adder
     if not isinstance(adder, TableAdder):

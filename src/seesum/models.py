@@ -1,0 +1,173 @@
+"""A network in an ONNX file: what its metadata say, and its answers by ONNX Runtime. No torch is needed.
+
+The file is the graph followed by its metadata. In protobuf, messages that stand one after the other are one message, so any
+program reads it as one model, and the checksum of the graph needs no parser of protobuf.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seesum.calibration import Calibration
+from seesum.checkpoint import Run, find_run, load_run_splits
+from seesum.metrics import Forecast
+from seesum.mnist import Digits, Images
+from seesum.recipe import InputError, Recipe, import_extra
+from seesum.task import ADDENDS, Splits
+
+INPUTS = ("image", "addend")
+OUTPUTS = ("digit_probabilities", "sum_probabilities")
+METADATA = "seesum"
+"""The key of the metadata in the file: one JSON object."""
+FORMAT = 1
+"""Of the metadata; a greater number is of a newer seesum."""
+FILE = "model.onnx"
+"""Beside the weights of a shipped network: the same network, for machines without torch."""
+BATCH = 200
+"""Images at a time, of many. More are no quicker, and need more memory: 17 MB for each layer of ``best`` with so many."""
+
+
+class Model:
+    """An exported network, ready to answer. It says of itself what a ``Run`` says: recipe, metrics, calibration, data."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        """Take the bytes of an ONNX file.
+
+        Threads are ONNX Runtime's choice, or as many as the environment's ``OMP_NUM_THREADS`` says, as with torch.
+
+        Args:
+            data: a whole file.
+            name: what messages call it.
+
+        Raises:
+            InputError: it is damaged, or nothing that this version of seesum exported.
+            JobError: ONNX Runtime is not installed.
+        """
+        runtime = import_extra("onnxruntime", "export")
+        options = runtime.SessionOptions()
+        options.log_severity_level = 4  # what goes wrong is said by exceptions, not on standard error as well
+        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)
+        try:
+            self.session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's exceptions have no other base
+            raise InputError(
+                f"{name} is no ONNX file that can be read, or is damaged; make one with: seesum export RUN --to FILE"
+            ) from error
+        self.name = name
+        self.metadata = _parse_metadata(data, self.session.get_modelmeta().custom_metadata_map, name)
+        inputs, outputs = self.session.get_inputs(), self.session.get_outputs()
+        if tuple(one.name for one in inputs) != INPUTS or tuple(one.name for one in outputs) != OUTPUTS:
+            raise InputError(f"{name} has other inputs and outputs than {', '.join(INPUTS + OUTPUTS)}; export it again")
+        self._kind = np.float32 if inputs[0].type == "tensor(float)" else np.uint8
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Model:
+        """Of a file.
+
+        Raises:
+            InputError: it cannot be read, and as the class.
+            JobError: as the class.
+        """
+        try:
+            return cls(Path(path).read_bytes(), str(path))
+        except OSError as error:
+            raise InputError(f"{path} cannot be read ({error.strerror}); give an ONNX file") from error
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The one that trained it."""
+        return Recipe.from_dict(self.metadata["run"]["recipe"])
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """As in the run's ``metrics.json``."""
+        return dict(self.metadata["metrics"])
+
+    @property
+    def calibration(self) -> Calibration:
+        """When it is unsure. The temperature is in the graph; it stands here to be read only."""
+        return Calibration(**self.metadata["calibration"])
+
+    def load_splits(self, data: str | os.PathLike[str] | None = None) -> Splits:
+        """As ``Run.load_splits``; a data set of the user's own has to be given, since files are carried about."""
+        return load_run_splits(self.metadata["run"], self.recipe, self.name, data)
+
+    def answer(self, images: NDArray[Any], addends: Digits) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Probabilities of both outputs.
+
+        Args:
+            images: uint8 or float32 (0..255), [N, 28, 28].
+            addends: int64 [N k]: the first k belong to the first image, and so on; an image is encoded once.
+
+        Returns:
+            [N k, 10] and [N k, S].
+        """
+        values = (np.expand_dims(images, 1).astype(self._kind, copy=False), addends.astype(np.int64, copy=False))
+        digit_p, sum_p = self.session.run(OUTPUTS, dict(zip(INPUTS, values, strict=True)))
+        return digit_p, sum_p
+
+    def forecast(self, images: Images) -> Forecast:
+        """Probabilities for images uint8 [N, 28, 28] with every addend: [N, 10, 10] and [N, 10, S]."""
+        parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
+        answers = [self.answer(part, np.tile(np.arange(ADDENDS), len(part))) for part in parts]
+        digit_p, sum_p = (np.concatenate(one).reshape(len(images), ADDENDS, -1) for one in zip(*answers, strict=True))
+        return Forecast(digit_p, sum_p)
+
+
+def sign_metadata(graph: bytes, metadata: Mapping[str, Any]) -> str:
+    """The text that stands in the file: the metadata with the format, and with the length and SHA-256 of the graph."""
+    signed = {"format": FORMAT, **metadata, "graph_bytes": len(graph)}
+    return json.dumps({**signed, "sha256": _digest(graph, signed)}, allow_nan=False)
+
+
+def find_source(source: str | os.PathLike[str] | Run | Model | None = None) -> Run | Model:
+    """What a user means who wants answers: as ``find_run``, or an ONNX file.
+
+    A shipped network is its ONNX file where there is one and ONNX Runtime is installed, since that starts without torch.
+
+    Raises:
+        InputError: there is no such run or file, or the file is not ours.
+        JobError: ONNX Runtime, which a file needs, is not installed.
+    """
+    if isinstance(source, Run | Model):
+        return source
+    if source is not None and Path(source).is_file():
+        return Model.load(source)
+    run = find_run(source)
+    beside = run.directory / FILE
+    if run.shipped and beside.is_file() and find_spec("onnxruntime") is not None:
+        return Model(beside.read_bytes(), run.directory.name)
+    return run
+
+
+def _parse_metadata(data: bytes, stored: Mapping[str, str], name: str) -> dict[str, Any]:
+    if METADATA not in stored:
+        raise InputError(
+            f"{name} is an ONNX file without seesum's metadata, so seesum did not export it; give one made with: "
+            f"seesum export RUN --to FILE"
+        )
+    try:
+        values: dict[str, Any] = json.loads(stored[METADATA])
+        newer = values["format"] > FORMAT
+        whole = newer or values.pop("sha256") == _digest(data[: values["graph_bytes"]], values)
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"the metadata of {name} cannot be read ({error}); export it again") from error
+    if newer:
+        raise InputError(f"{name} was exported by a newer seesum than this one; install that version, or export it again")
+    if not whole:
+        raise InputError(f"{name} is damaged, or was changed after its export (its checksum is wrong); export it again")
+    return values
+
+
+def _digest(graph: bytes, metadata: Mapping[str, Any]) -> str:
+    return hashlib.sha256(graph + json.dumps(metadata, sort_keys=True).encode()).hexdigest()
