@@ -2,7 +2,8 @@
 
     python benchmarks/speed.py train          # `fast`, its whole command, and the GPU record's network
     python benchmarks/speed.py published      # seconds of the published systems, fed as their authors fed them
-    python benchmarks/speed.py infer          # images per second and latency of every system, beside the machine's own floor
+    python benchmarks/speed.py infer          # images per second and latency of every system, in torch and in ONNX Runtime,
+                                              # beside the machine's own floor
 
 Rows go to speed-train.csv, speed-published.csv and speed-infer.csv in results/. Times are medians over the rounds, with
 the least and the greatest; in a round all contestants run once, in turn, so that a slow minute hits all of them.
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,8 +35,10 @@ from seesum.batches import normalise
 from seesum.checkpoint import write_csv
 from seesum.console import print_rows
 from seesum.evaluation import forecast_every, measure_answers
+from seesum.exporting import attach_metadata, convert_network
 from seesum.losses import measure_loss
 from seesum.mnist import Mnist, Part
+from seesum.models import Model
 from seesum.network import Network, Result
 from seesum.optimisers import build_optimiser
 from seesum.provenance import collect_versions, describe_hardware, find_commit
@@ -233,23 +236,31 @@ def measure_product_rate(side: int = 1024, rounds: int = 20) -> float:
     return 2 * side**3 / statistics.median(seconds)
 
 
-def time_inference(data: Mnist, rounds: int) -> list[dict[str, Any]]:
-    """Images per second in batches of 1,000, and the latency of one image, of every system in turn, fp32."""
-    networks = {name: build_network(system.recipe).eval() for name, system in SYSTEMS.items()}
+def time_inference(data: Mnist, rounds: int, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Images per second in batches of 1,000, and the latency of one image, of systems in turn, fp32.
+
+    In torch (eager, channels_last, images normalised beforehand) and in ONNX Runtime (the exported graph, from uint8).
+    """
+    networks = {name: build_network(find_system(name).recipe).eval() for name in names}
+    models = {name: _export_untrained(name, network) for name, network in networks.items()}
     rate = measure_product_rate()
-    batch: dict[str, list[float]] = {name: [] for name in networks}
-    single: dict[str, list[float]] = {name: [] for name in networks}
+    addend = torch.arange(1000) % 10
+    images, addends = data.test.images[:1000], addend.numpy()
+    timed: dict[str, list[tuple[float, ...]]] = {name: [] for name in names}
     with torch.inference_mode():
         for _ in range(rounds):
             for name, network in networks.items():
-                image = normalise(data.test.images[:1000], find_system(name).recipe, CPU).to(memory_format=torch.channels_last)
-                addend = torch.arange(1000) % 10
-                batch[name].append(_time(partial(network, image, addend)))
-                ones = [_time(partial(network, image[k : k + 1], addend[k : k + 1])) for k in range(20)]
-                single[name].append(statistics.median(ones[5:]))
+                image = normalise(images, find_system(name).recipe, CPU).to(memory_format=torch.channels_last)
+                model = models[name]
+                ones = [slice(k, k + 1) for k in range(20)]
+                eager = [partial(network, image[k], addend[k]) for k in ones]
+                onnx = [partial(model.answer, images[k], addends[k]) for k in ones]
+                whole = (_time(partial(network, image, addend)), _time(partial(model.answer, images, addends)))
+                timed[name].append((*whole, _time_ones(eager), _time_ones(onnx)))
     rows = []
     for name, network in networks.items():
-        operations, seconds = count_operations(network), statistics.median(batch[name])
+        batch, onnx_batch, single, onnx_single = zip(*timed[name], strict=True)
+        operations, seconds = count_operations(network), statistics.median(batch)
         rows.append(
             {
                 "system": name,
@@ -257,11 +268,23 @@ def time_inference(data: Mnist, rounds: int) -> list[dict[str, Any]]:
                 "million_operations": f"{operations / 1e6:.2f}",
                 "images_per_second": round(1000 / seconds),
                 "times_the_floor": f"{seconds / (1000 * operations / rate):.1f}",
-                **_spread("latency_ms", [1000 * one for one in single[name]]),
+                **_spread("latency_ms", [1000 * one for one in single]),
+                "onnx_images_per_second": round(1000 / statistics.median(onnx_batch)),
+                **_spread("onnx_latency_ms", [1000 * one for one in onnx_single]),
             }
         )
     print(f"The floor: {rate / 1e9:.0f} GFLOP/s in a 1,024 x 1,024 fp32 product.")
     return rows
+
+
+def _export_untrained(name: str, network: Network) -> Model:
+    graph = convert_network(network, find_system(name).recipe)
+    return Model(attach_metadata(graph, {}), name)
+
+
+def _time_ones(works: Sequence[Callable[[], object]]) -> float:
+    """Median seconds, after five that warm up."""
+    return statistics.median([_time(work) for work in works][5:])
 
 
 def _time(work: Callable[[], object]) -> float:
@@ -284,12 +307,13 @@ def main() -> None:
     parser.add_argument("what", choices=["train", "published", "infer"])
     parser.add_argument("--rounds", type=int, help="default: 9, but 1 of published")
     parser.add_argument("--images", type=int, help="fewer images: a trial, whose rows are not stored")
+    parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), help="of infer; default: all")
     parser.add_argument("--out", default="results", help="folder of the CSV")
     given = parser.parse_args()
     data = seesum.load_mnist()
     few = None if given.images is None else str(given.images)
     if given.what == "infer":
-        rows = time_inference(data, given.rounds or 9)
+        rows = time_inference(data, given.rounds or 9, given.systems)
     elif given.what == "published":
         rows = time_published(data, given.images or 10_000, given.rounds or 1)
     else:

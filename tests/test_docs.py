@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from seesum.checkpoint import Run, read_csv
+from seesum.checkpoint import SHIPPED, Run, read_csv
 from seesum.systems import SYSTEMS
 
 ROOT = Path(__file__).parents[1]
@@ -43,6 +43,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, small_run: Run, small_data: 
     shutil.copytree(ROOT / "examples", place / "examples")
     shutil.copy(place / "examples" / "three.png", place / "three.png")
     shutil.copytree(small_data, place / "idx-files")
+    shutil.copy(SHIPPED / "fast" / "model.onnx", place)
     (place / "results").mkdir()
     return place
 
@@ -61,7 +62,7 @@ def test_command(line: str, command: Any, place: Path, small_data: Path, monkeyp
 
 def test_commands_are_found() -> None:
     shown = {command.split()[1] for command in find_commands("seesum ")}
-    assert shown >= {"train", "evaluate", "predict", "show", "report", "study", "systems", "reproduce", "compare"}
+    assert shown >= {"train", "evaluate", "predict", "show", "report", "study", "systems", "reproduce", "compare", "export"}
 
 
 @pytest.mark.parametrize("command", find_commands("make"))

@@ -294,7 +294,7 @@ def test_beyond_its_bound_the_queue_says_come_back() -> None:
         return [[b"{}" for _ in questions] for questions in requests]
 
     async def fill() -> list[object]:
-        workers = Workers(answer, Limits(threads=1, waiting=3))
+        workers = Workers(answer, Limits(waiting=3))
         question = Question(b"", 1)
         tasks = [asyncio.create_task(workers.ask([question])) for _ in range(3)]
         await asyncio.sleep(0)
@@ -321,7 +321,7 @@ def test_what_waits_too_long_is_given_up_and_a_failure_kills_no_worker(caplog: p
         return [[b"{}"]] * len(requests)
 
     async def wait() -> None:
-        workers = Workers(answer, Limits(threads=1, answering=0.1))
+        workers = Workers(answer, Limits(answering=0.1))
         with pytest.raises(Refusal):
             await workers.ask([Question(b"", 1)])
         await asyncio.sleep(0.3)
@@ -349,8 +349,8 @@ def test_one_sentence_for_an_address_that_is_none(command: Any) -> None:
 def test_one_sentence_without_the_extra(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     done = command("serve", "--port", 0)
-    assert (done.code, done.out) == (2, "")
-    assert "pip install 'seesum[web]'" in done.err
+    assert (done.code, done.out) == (1, "")
+    assert 'pip install "seesum[web]"' in done.err
 
 
 def test_open_to_others_any_name_is_answered(reader: seesum.Reader) -> None:

@@ -115,9 +115,12 @@ class Reader:
 
     def answer_images(self, images: Images, addends: Digits) -> list[Answer]:
         """Answers for images uint8 [N, 28, 28] that need no preparation, with addends [N]."""
-        forecast = self.forecast(images)
-        rows = zip(forecast.digit_p, forecast.sum_p, addends, strict=True)
-        return [self._decide(digit_p[addend], sum_p[addend]) for digit_p, sum_p, addend in rows]
+        if isinstance(self.network, Model):
+            digit_p, sum_p = self.network.answer(images, addends)
+        else:
+            forecast, rows = self.forecast(images), np.arange(len(images))
+            digit_p, sum_p = forecast.digit_p[rows, addends], forecast.sum_p[rows, addends]
+        return [self._decide(*one) for one in zip(digit_p, sum_p, strict=True)]
 
     def _decide(self, digit_p: NDArray[np.float32], sum_p: NDArray[np.float32]) -> Answer:
         confidence = float(min(digit_p.max(), sum_p.max()))

@@ -10,11 +10,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seesum.checkpoint import Run
+from seesum.mnist import load_mnist
+from seesum.models import Model
 from seesum.reader import Reader
-from seesum.recipe import InputError
-from seesum.task import Operation
+from seesum.recipe import InputError, JobError
+from seesum.task import ADDENDS, Operation
 
 if TYPE_CHECKING:
     from seesum.server.limits import Limits
@@ -22,9 +25,14 @@ if TYPE_CHECKING:
 LOCAL = ("127.0.0.1", "localhost", "::1")
 """Addresses at which only this machine can be asked, and so only ``Host`` headers that name it are answered."""
 
+GIVEN = "exact"
+"""The adder that is given its table; all others that have one have learned it."""
+RESIDUE = 1e-3
+"""Largest difference of a probability with which answers still come from a table."""
+
 
 def serve(
-    run: str | os.PathLike[str] | Run | None = None,
+    run: str | os.PathLike[str] | Run | Model | None = None,
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
@@ -41,7 +49,8 @@ def serve(
         ready: called with the page's address once it can be opened.
 
     Raises:
-        InputError: no such run, an address that cannot be listened on, or packages of the extra ``web`` are missing.
+        InputError: no such run, or an address that cannot be listened on.
+        JobError: a package of the extra ``web`` is missing.
     """
     try:
         import uvicorn
@@ -49,7 +58,9 @@ def serve(
         from seesum.server.app import build_app
         from seesum.server.limits import Limits
     except ModuleNotFoundError as error:
-        raise InputError(f"serve needs the package {error.name}; install it with: pip install 'seesum[web]'") from error
+        raise JobError(
+            f'this needs {error.name}, which is not installed; install it with: pip install "seesum[web]"'
+        ) from error
     if not 0 <= port < 65536:
         raise InputError(f"the port is {port}; expected a number from 0 to 65535, such as 8000")
     limits = limits or Limits()
@@ -73,25 +84,37 @@ def serve(
 
 def describe_adder(reader: Reader) -> dict[str, Any]:
     """What GET /adder says: the network's system, adder and operation, and its table [10, 10, S] where it has one."""
-    from seesum.adders import Exact, TableAdder
-
-    operation, adder = reader.operation, reader.network.adder
-    table = None
-    if isinstance(adder, TableAdder):
-        table = np.round(adder.tabulate().detach().numpy(), 4).tolist()
-    elif isinstance(adder, Exact):
-        table = np.eye(operation.answers)[operation.tabulate()].tolist()
+    operation, table = reader.operation, measure_table(reader)
     return {
         "system": reader.recipe.system,
         "adder": reader.recipe.adder,
+        "given": reader.recipe.adder == GIVEN,
         "operation": reader.recipe.operation,
         "symbol": operation.symbol,
         "lowest": operation.lowest,
         "answers": operation.answers,
-        "table": table,
-        "known": isinstance(adder, Exact),
         "slide": _find_slide(operation),
+        "table": None if table is None else np.round(table, 4).tolist(),
     }
+
+
+def measure_table(reader: Reader) -> NDArray[np.float64] | None:
+    """The table T [10, 10, S] by which a network adds: ``p(s) = sum over d of p(d) T[d, a, s]`` on every image.
+
+    Found by least squares from the network's own answers to 100 test images and 100 blends of two of them, on which it is in
+    doubt. So it needs no torch, and holds for any adder: one that computes otherwise leaves a residue, and has no table.
+    """
+    part = load_mnist().test
+    images = np.concatenate([part.images[part.digits == digit][:10] for digit in range(10)])
+    blends = images // 2 + np.roll(images, 37, 0) // 2
+    forecast = reader.forecast(np.concatenate([images, blends]))
+    table = np.empty((10, ADDENDS, reader.operation.answers))
+    for addend in range(ADDENDS):
+        digit_p, sum_p = forecast.digit_p[:, addend].astype(np.float64), forecast.sum_p[:, addend].astype(np.float64)
+        table[:, addend] = np.linalg.lstsq(digit_p, sum_p)[0]
+        if np.abs(digit_p @ table[:, addend] - sum_p).max() > RESIDUE:
+            return None
+    return table.clip(0, 1)
 
 
 def _find_slide(operation: Operation) -> int:

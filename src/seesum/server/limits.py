@@ -30,8 +30,6 @@ class Limits:
     """Requests in the house; with ``body``, a bound on memory."""
     together: int = 64
     """Pictures that go through the network together, if so many wait."""
-    threads: int = 2
-    """Workers. Two, so that a large picture never holds up small ones; more only take turns at Python's lock."""
 
 
 class Refusal(Exception):

@@ -6,6 +6,7 @@ import base64
 import binascii
 import io
 import json
+import re
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -20,8 +21,10 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 """What is decoded. Browsers make these; fewer decoders are fewer doors."""
 BLOCK = 16_384
 """Bytes that a decoder gets at a time; between two blocks the clock is looked at."""
-SMALL = 65_536
-"""Bytes under which a picture is quick enough to be worked on together with others."""
+FEW = 100_000
+"""Pixels of a picture that is quick to decode."""
+BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^\s;"]+))', re.IGNORECASE)
+FIELD = re.compile(rb'content-disposition:[^\r\n]*?;\s*name=(?:"([^"]+)"|([^\s;"]+))', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,10 @@ class Question:
 
     @property
     def quick(self) -> bool:
-        """Whether it may be worked on together with others."""
-        return len(self.picture) < SMALL and not self.saliency
+        """Whether it takes a millisecond or so: a PNG with few pixels by its header, such as the page sends, no saliency."""
+        head = self.picture[:24]
+        pixels = int.from_bytes(head[16:20]) * int.from_bytes(head[20:24])
+        return head.startswith(b"\x89PNG") and pixels <= FEW and not self.saliency
 
 
 def parse_question(body: bytes, content_type: str, explain: bool = False, saliency: bool = False) -> Question:
@@ -132,71 +137,26 @@ class _TimedFile(io.BytesIO):
         return super().read(size)
 
 
-class _Parts:
-    """The parts of a multipart body, collected by name."""
-
-    def __init__(self) -> None:
-        self.fields: dict[str, list[bytes]] = {}
-        self.header, self.value, self.disposition, self.data = b"", b"", b"", bytearray()
-        self.whole = False
-
-    def callbacks(self) -> dict[str, Any]:
-        return {
-            "on_part_begin": self.begin,
-            "on_header_field": self.add_header,
-            "on_header_value": self.add_value,
-            "on_header_end": self.end_header,
-            "on_part_data": self.add_data,
-            "on_part_end": self.end,
-            "on_end": self.finish,
-        }
-
-    def begin(self) -> None:
-        self.disposition, self.data = b"", bytearray()
-
-    def add_header(self, data: bytes, start: int, end: int) -> None:
-        self.header += data[start:end]
-
-    def add_value(self, data: bytes, start: int, end: int) -> None:
-        self.value += data[start:end]
-
-    def end_header(self) -> None:
-        if self.header.lower() == b"content-disposition":
-            self.disposition = self.value
-        self.header = self.value = b""
-
-    def add_data(self, data: bytes, start: int, end: int) -> None:
-        self.data += data[start:end]
-
-    def end(self) -> None:
-        from python_multipart.multipart import parse_options_header
-
-        _, options = parse_options_header(self.disposition)
-        name = options.get(b"name", b"").decode("utf-8", "replace")
-        self.fields.setdefault(name, []).append(bytes(self.data))
-
-    def finish(self) -> None:
-        self.whole = True
-
-
 def _parse_form(body: bytes, content_type: str) -> dict[str, list[bytes]]:
-    from python_multipart.exceptions import FormParserError
-    from python_multipart.multipart import MultipartParser, parse_options_header
+    """The fields of a multipart form, by name, in order (RFC 7578).
 
-    _, options = parse_options_header(content_type)
-    boundary = options.get(b"boundary", b"")
-    if not boundary:
+    The body is bounded and in memory, so it is split at its delimiter: a parser made for streams took four times as long.
+    """
+    found = BOUNDARY.search(content_type)
+    if not found:
         raise Refusal(400, "the form names no boundary; send it as multipart/form-data with one")
-    parts = _Parts()
-    try:
-        parser = MultipartParser(boundary, parts.callbacks())
-        parser.write(body)
-        parser.finalize()
-    except (FormParserError, ValueError) as error:
-        raise Refusal(400, "the form cannot be parsed; send multipart/form-data as a browser or curl -F does") from error
-    if not parts.whole:
+    delimiter = b"\r\n--" + (found[1] or found[2]).encode()
+    _, *parts = (b"\r\n" + body).split(delimiter)
+    if not parts or not parts[-1].startswith(b"--"):
         raise Refusal(400, "the form breaks off; send it whole")
-    return parts.fields
+    fields: dict[str, list[bytes]] = {}
+    for part in parts[:-1]:
+        head, blank, data = part.partition(b"\r\n\r\n")
+        name = FIELD.search(head)
+        if not blank or name is None:
+            raise Refusal(400, "the form cannot be parsed; send multipart/form-data as a browser or curl -F does")
+        fields.setdefault((name[1] or name[2]).decode("utf-8", "replace"), []).append(data)
+    return fields
 
 
 def _parse_json(body: bytes, content_type: str) -> Any:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from queue import SimpleQueue
 
 from seesum.server.limits import Limits, Refusal, make_busy
 from seesum.server.uploads import Question
@@ -29,34 +28,26 @@ class Job:
 
     questions: Questions
     future: asyncio.Future[list[Reply]]
-    until: float
-    """On the monotonic clock: when nobody waits for it any more."""
-
-    @property
-    def quick(self) -> bool:
-        """Whether it may share a worker's turn."""
-        return all(question.quick for question in self.questions)
 
 
 class Workers:
-    """A pool of threads between the event loop and the network."""
+    """Two lanes, a thread each, between the event loop and the network.
+
+    Quick questions have a lane of their own, so that a large picture never holds up small ones. More threads in a lane would
+    only take turns at Python's lock: with two for quick questions the server needed a tenth more processor time.
+    """
 
     def __init__(self, answer: Callable[[list[Questions]], list[list[Reply]]], limits: Limits) -> None:
         """Start the threads.
 
         Args:
             answer: requests -> a reply for each of their questions; called in the threads.
-            limits: how many threads, how much may wait, how much goes together.
+            limits: how much may wait, and how much goes together.
         """
-        self.answer, self.limits = answer, limits
+        self.limits = limits
         self.pictures = 0
         """Waiting or worked on; only the event loop changes it."""
-        self.jobs: deque[Job] = deque()
-        self.changed = threading.Condition(threading.Lock())
-        self.closed = False
-        self.threads = [threading.Thread(target=self._run, name=f"worker {k}", daemon=True) for k in range(limits.threads)]
-        for thread in self.threads:
-            thread.start()
+        self.quick, self.slow = _Lane("quick", answer, limits.together), _Lane("slow", answer, 1)
 
     async def ask(self, questions: Questions) -> list[Reply]:
         """Replies to questions, once a worker has them.
@@ -68,56 +59,62 @@ class Workers:
         if self.pictures + count > self.limits.waiting:
             raise make_busy()
         loop = asyncio.get_running_loop()
-        job = Job(questions, loop.create_future(), time.monotonic() + self.limits.answering)
+        job = Job(questions, loop.create_future())
         self.pictures += count
-        job.future.add_done_callback(lambda _: self._release(count))
-        with self.changed:
-            self.jobs.append(job)
-            self.changed.notify()
         timer = loop.call_later(self.limits.answering, _give_up, job)
         try:
+            (self.quick if count == 1 and questions[0].quick else self.slow).put(job)
             return await job.future
         finally:
             timer.cancel()
+            self.pictures -= count
 
     def close(self) -> None:
         """End the threads after the work that they have."""
-        with self.changed:
-            self.closed = True
-            self.changed.notify_all()
-        for thread in self.threads:
-            thread.join()
+        for lane in (self.quick, self.slow):
+            lane.close()
 
-    def _release(self, count: int) -> None:
-        self.pictures -= count
+
+class _Lane:
+    """One thread and what waits for it."""
+
+    def __init__(self, name: str, answer: Callable[[list[Questions]], list[list[Reply]]], together: int) -> None:
+        self.answer, self.together = answer, together
+        self.jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self.put = self.jobs.put
+        self.thread = threading.Thread(target=self._run, name=f"{name} questions", daemon=True)
+        self.thread.start()
+
+    def close(self) -> None:
+        self.put(None)
+        self.thread.join()
 
     def _run(self) -> None:
         while jobs := self._take():
+            waited_for = [job for job in jobs if not job.future.done()]
+            if not waited_for:
+                continue
             try:
-                replies = self.answer([job.questions for job in jobs])
+                replies = self.answer([job.questions for job in waited_for])
             except Exception:
                 logging.getLogger(__name__).exception("questions could not be answered")
                 failed = Refusal(500, "the server failed to answer; its log says why")
-                replies = [[failed] * len(job.questions) for job in jobs]
-            jobs[0].future.get_loop().call_soon_threadsafe(_deliver, list(zip(jobs, replies, strict=True)))
+                replies = [[failed] * len(job.questions) for job in waited_for]
+            done = list(zip(waited_for, replies, strict=True))
+            jobs[0].future.get_loop().call_soon_threadsafe(_deliver, done)
 
     def _take(self) -> list[Job]:
-        """The next jobs, as many as go together; none when the pool is closed and all is done."""
-        with self.changed:
-            while True:
-                while self.jobs and (self.jobs[0].future.done() or self.jobs[0].until < time.monotonic()):
-                    self.jobs.popleft()
-                if self.jobs or self.closed:
-                    break
-                self.changed.wait()
-            if not self.jobs:
-                return []
-            jobs = [self.jobs.popleft()]
-            room = self.limits.together - len(jobs[0].questions)
-            while jobs[0].quick and self.jobs and self.jobs[0].quick and len(self.jobs[0].questions) <= room:
-                room -= len(self.jobs[0].questions)
-                jobs.append(self.jobs.popleft())
-            return jobs
+        """The next jobs, as many as go together; none at the end."""
+        jobs = []
+        more = self.jobs.get()
+        while more is not None:
+            jobs.append(more)
+            if len(jobs) == self.together or self.jobs.empty():
+                return jobs
+            more = self.jobs.get()
+        if jobs:
+            self.put(None)  # the end comes after these
+        return jobs
 
 
 def _deliver(done: list[tuple[Job, list[Reply]]]) -> None:
