@@ -246,7 +246,7 @@ def main() -> None:
     if whole:
         hardware, versions = describe_hardware("cpu", ""), collect_versions()
         origin = {"date": time.strftime("%Y-%m-%d"), "commit": find_commit(), "processor": hardware["processor"]}
-        origin |= {"cores": os.cpu_count(), "python": versions["python"]}
+        origin |= {"cores": str(os.cpu_count()), "python": versions["python"]}
         path = Path(given.out) / f"serve-{given.what}.csv"
         write_csv(path, [{**origin, **row} for row in rows])
         print(f"The rows are in {path}")

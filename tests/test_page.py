@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
+
 from conftest import Server, start_server
-from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -47,7 +48,7 @@ class Visit:
         self.elsewhere: list[str] = []
         self.complaints: list[str] = []
         self.page.on("request", lambda request: self._note(request.url, address))
-        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("console", lambda message: self._hear(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.goto(address + "/")
         expect(self.page.locator("#about")).not_to_be_empty()
@@ -55,6 +56,10 @@ class Visit:
     def _note(self, url: str, address: str) -> None:
         if not url.startswith((address, "data:", "blob:")):
             self.elsewhere.append(url)
+
+    def _hear(self, text: str) -> None:
+        if "willReadFrequently" not in text:  # advice on how these tests read canvases
+            self.complaints.append(text)
 
     def __enter__(self) -> Visit:
         return self
@@ -138,7 +143,7 @@ def test_pictures_are_taken_from_a_file_a_drop_and_the_clipboard(browser: Browse
             data = base64.b64encode((EXAMPLES / name).read_bytes()).decode()
             visit.page.evaluate(hand_over, [kind, data])
             visit.expect(digit, "7", total)
-        visit.page.locator("#file").set_input_files(files=[{"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"}])
+        visit.page.locator("#file").set_input_files(FilePayload(name="a.png", mimeType="image/png", buffer=b"no picture"))
         expect(visit.page.locator("#message")).to_contain_text("no picture that the browser can open")
 
 
@@ -153,7 +158,10 @@ def test_a_finger_on_a_narrow_dark_phone(browser: Browser, server: Server) -> No
         session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
         visit.expect("3", "7", "10")
         expect(page.locator("#spoken")).to_contain_text("3 + 7 = 10")  # said when the hand rests
-        page.locator("label[for=add-2]").tap()
+        for _ in range(5):  # on a busy machine the two halves of a tap may be so far apart that they count as a long press
+            page.locator("label[for=add-2]").tap()
+            if page.locator("#add-2").is_checked():
+                break
         visit.expect("3", "2", "5")
         assert page.evaluate("document.documentElement.scrollWidth") == 360
         assert page.evaluate("scrollY") == 0, "a finger on the sheet draws and does not scroll"

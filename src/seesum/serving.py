@@ -64,6 +64,7 @@ def serve(
     if not 0 <= port < 65536:
         raise InputError(f"the port is {port}; expected a number from 0 to 65535, such as 8000")
     limits = limits or Limits()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # for so small a network, threads in it only take turns with the server's
     listener = _listen(host, port)
     with listener:
         reader = Reader.load(run)

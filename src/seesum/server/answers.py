@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seesum.preprocess import PictureError, prepare_picture
 from seesum.reader import Answer, Reader
-from seesum.server.limits import Limits, Refusal
+from seesum.server.limits import Limits, RequestError
 from seesum.server.uploads import Question, open_picture
 from seesum.server.workers import Questions, Reply
 
@@ -29,19 +29,19 @@ class Answerer:
     def __call__(self, requests: list[Questions]) -> list[list[Reply]]:
         """A reply for each question of each request; a picture that is none spoils no other."""
         seen = [one for questions in requests for one in self._look(questions)]
-        images = [image for image in seen if not isinstance(image, Refusal)]
+        images = [image for image in seen if not isinstance(image, RequestError)]
         asked = [question for questions in requests for question in questions]
-        addends = [question.addend for question, image in zip(asked, seen, strict=True) if not isinstance(image, Refusal)]
+        addends = [question.addend for question, image in zip(asked, seen, strict=True) if not isinstance(image, RequestError)]
         answers = iter(self.reader.answer_images(np.stack(images), np.array(addends)) if images else [])
         replies = iter(
-            image if isinstance(image, Refusal) else self._reply(question, image, next(answers))
+            image if isinstance(image, RequestError) else self._reply(question, image, next(answers))
             for question, image in zip(asked, seen, strict=True)
         )
         return [[next(replies) for _ in questions] for questions in requests]
 
-    def _look(self, questions: Questions) -> list[Images | Refusal]:
+    def _look(self, questions: Questions) -> list[Images | RequestError]:
         """What the network sees of the pictures of one request, which share its pixels."""
-        seen: list[Images | Refusal] = []
+        seen: list[Images | RequestError] = []
         pixels = self.limits.pixels
         for question in questions:
             try:
@@ -49,8 +49,8 @@ class Answerer:
                 pixels -= picture.width * picture.height
                 seen.append(prepare_picture(picture))
             except PictureError as error:
-                seen.append(Refusal(422, str(error)))
-            except Refusal as refusal:
+                seen.append(RequestError(422, str(error)))
+            except RequestError as refusal:
                 seen.append(refusal)
         return seen
 

@@ -22,13 +22,12 @@ from seesum.server.answers import Answerer
 from seesum.server.contract import (
     describe_answer,
     describe_explained,
-    describe_question,
     describe_request,
     describe_responses,
 )
 from seesum.server.counters import Counters
 from seesum.server.guard import Guard
-from seesum.server.limits import Limits, Refusal
+from seesum.server.limits import Limits, RequestError
 from seesum.server.uploads import Question, parse_question, parse_questions
 from seesum.server.workers import Workers
 
@@ -68,7 +67,7 @@ def build_app(reader: Reader, about: dict[str, Any], limits: Limits | None = Non
     counters = Counters(frozenset())
     _add_facts(app, about, counters)
     counters.paths = frozenset(path for route in app.routes if (path := getattr(route, "path", None)))
-    app.add_exception_handler(Refusal, _answer_refusal)
+    app.add_exception_handler(RequestError, _answer_refusal)
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(Exception, _answer_failure)
     app.add_middleware(Guard, counters=counters, limits=limits, any_host=any_host)
@@ -80,7 +79,7 @@ def _add_questions(app: FastAPI, workers: Workers, limits: Limits, reader: Reade
 
     async def ask(question: Question) -> Response:
         (reply,) = await workers.ask([question])
-        if isinstance(reply, Refusal):
+        if isinstance(reply, RequestError):
             raise reply
         return Response(reply, media_type=JSON)
 
@@ -91,7 +90,7 @@ def _add_questions(app: FastAPI, workers: Workers, limits: Limits, reader: Reade
     async def explain(request: Request) -> Response:
         wanted = request.query_params.get("saliency", "false")
         if wanted not in ("true", "false"):
-            raise Refusal(422, "saliency must be true or false")
+            raise RequestError(422, "saliency must be true or false")
         body = await _read_body(request, limits)
         return await ask(parse_question(body, request.headers.get("content-type", ""), True, wanted == "true"))
 
@@ -99,7 +98,7 @@ def _add_questions(app: FastAPI, workers: Workers, limits: Limits, reader: Reade
         body = await _read_body(request, limits)
         questions = parse_questions(body, request.headers.get("content-type", ""), limits.batch)
         replies = await workers.ask(questions)
-        parts = [reply.encode() if isinstance(reply, Refusal) else reply for reply in replies]
+        parts = [reply.encode() if isinstance(reply, RequestError) else reply for reply in replies]
         return Response(b'{"answers": [' + b", ".join(parts) + b"]}", media_type=JSON)
 
     listed = {"type": "array", "items": {"anyOf": [answer, {"type": "object", "required": ["error"]}]}}
@@ -172,7 +171,7 @@ def _add(
 
 
 async def _read_body(request: Request, limits: Limits) -> bytes:
-    too_large = Refusal(413, f"the body has more than {limits.body:,} bytes; send a smaller picture, or fewer")
+    too_large = RequestError(413, f"the body has more than {limits.body:,} bytes; send a smaller picture, or fewer")
     length = request.headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > limits.body:
         raise too_large
@@ -186,9 +185,9 @@ async def _read_body(request: Request, limits: Limits) -> bytes:
                 chunks.append(chunk)
     except TimeoutError as error:
         sentence = f"the body did not arrive within {limits.receiving:g} seconds; send it again"
-        raise Refusal(408, sentence, {"Connection": "close"}) from error
+        raise RequestError(408, sentence, {"Connection": "close"}) from error
     except ClientDisconnect as error:
-        raise Refusal(400, "the body breaks off; send it whole") from error
+        raise RequestError(400, "the body breaks off; send it whole") from error
     return b"".join(chunks)
 
 
@@ -207,7 +206,7 @@ def _load_page() -> tuple[str, bytes]:
 
 
 async def _answer_refusal(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
+    assert isinstance(error, RequestError)
     return Response(error.encode(), error.status, error.headers, JSON)
 
 
@@ -219,8 +218,8 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
         sentence = f"{request.method[:20]} is not possible here; /openapi.json lists what is"
     else:
         sentence = str(error.detail)
-    return Response(Refusal(error.status_code, sentence).encode(), error.status_code, error.headers, JSON)
+    return Response(RequestError(error.status_code, sentence).encode(), error.status_code, error.headers, JSON)
 
 
 async def _answer_failure(_: Request, __: Exception) -> Response:
-    return Response(Refusal(500, "the server failed to answer; its log says why").encode(), 500, media_type=JSON)
+    return Response(RequestError(500, "the server failed to answer; its log says why").encode(), 500, media_type=JSON)

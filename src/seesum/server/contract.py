@@ -105,7 +105,7 @@ def describe_request(batch: int = 0) -> Schema:
 
 def describe_responses(good: Schema, *statuses: int, media: str = "application/json") -> dict[int | str, dict[str, Any]]:
     """The responses of a path: 200 with a schema, and refusals."""
-    refusals = {
+    refusals: dict[int | str, dict[str, Any]] = {
         status: {"description": REASONS[status], "content": {"application/json": {"schema": ERROR}}} for status in statuses
     }
     return {200: {"description": "Done.", "content": {media: {"schema": good}}}, **refusals}

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from seesum.server.counters import Counters
-from seesum.server.limits import Limits, Refusal, make_busy
+from seesum.server.limits import Limits, RequestError, make_busy
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -70,17 +70,19 @@ class Guard:
             counters.running -= 1
             counters.record(scope["path"], status, time.perf_counter() - started)
 
-    def _refuse(self, scope: Scope) -> Refusal | None:
+    def _refuse(self, scope: Scope) -> RequestError | None:
         if not self.any_host:
             host = next((value for name, value in scope["headers"] if name == b"host"), b"")
             if not LOOPBACK.fullmatch(host):
-                return Refusal(421, "this server answers only to localhost; start it with --host to open it to other names")
+                return RequestError(
+                    421, "this server answers only to localhost; start it with --host to open it to other names"
+                )
         if self.counters.running > self.limits.requests and scope["path"] not in ("/health", "/metrics"):
             return make_busy()
         return None
 
 
-async def _send_refusal(refusal: Refusal, send: Send) -> None:
+async def _send_refusal(refusal: RequestError, send: Send) -> None:
     headers = [(name.lower().encode(), value.encode()) for name, value in refusal.headers.items()]
     body = refusal.encode()
     headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]

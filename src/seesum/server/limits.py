@@ -32,7 +32,7 @@ class Limits:
     """Pictures that go through the network together, if so many wait."""
 
 
-class Refusal(Exception):
+class RequestError(Exception):
     """A request that is not answered. Its sentence says what is wrong, what was expected and what to do."""
 
     def __init__(self, status: int, sentence: str, headers: dict[str, str] | None = None) -> None:
@@ -45,6 +45,8 @@ class Refusal(Exception):
         return json.dumps({"error": self.sentence}, ensure_ascii=False).encode()
 
 
-def make_busy() -> Refusal:
+def make_busy() -> RequestError:
     """The refusal of a request for which there is no room now."""
-    return Refusal(503, "the server has more work than it can do now; send the request again in a second", {"Retry-After": "1"})
+    return RequestError(
+        503, "the server has more work than it can do now; send the request again in a second", {"Retry-After": "1"}
+    )

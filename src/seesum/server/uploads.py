@@ -15,7 +15,7 @@ from PIL import Image
 
 from seesum.reader import check_addend
 from seesum.recipe import InputError
-from seesum.server.limits import Limits, Refusal
+from seesum.server.limits import Limits, RequestError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 """What is decoded. Browsers make these; fewer decoders are fewer doors."""
@@ -57,13 +57,13 @@ def parse_question(body: bytes, content_type: str, explain: bool = False, salien
         saliency: see ``Question``.
 
     Raises:
-        Refusal: 400 for a body that cannot be parsed, 415 for another type, 422 for fields or an addend that are none.
+        RequestError: 400 for a body that cannot be parsed, 415 for another type, 422 for fields or an addend that are none.
     """
     if content_type.startswith("multipart/form-data"):
         fields = _parse_form(body, content_type)
         images, addends = fields.get("image", []), fields.get("add", [])
         if len(images) != 1 or len(addends) != 1 or len(fields) != 2:
-            raise Refusal(422, "the form must have one field image with the file and one field add with a number, 0 to 9")
+            raise RequestError(422, "the form must have one field image with the file and one field add with a number, 0 to 9")
         return Question(images[0], _check_text(addends[0]), explain, saliency)
     return _make_question(_parse_json(body, content_type), explain, saliency)
 
@@ -78,13 +78,15 @@ def parse_questions(body: bytes, content_type: str, largest: int) -> list[Questi
         largest: how many there may be.
 
     Raises:
-        Refusal: as ``parse_question``.
+        RequestError: as ``parse_question``.
     """
     if content_type.startswith("multipart/form-data"):
         fields = _parse_form(body, content_type)
         images, addends = fields.get("image", []), fields.get("add", [])
         if fields.keys() != {"image", "add"} or len(addends) not in (1, len(images)):
-            raise Refusal(422, "the form must have fields image with files, and one field add for all of them or one for each")
+            raise RequestError(
+                422, "the form must have fields image with files, and one field add for all of them or one for each"
+            )
         _check_count(len(images), largest)
         numbers = [_check_text(text) for text in addends]
         numbers = numbers * len(images) if len(numbers) == 1 else numbers
@@ -92,7 +94,7 @@ def parse_questions(body: bytes, content_type: str, largest: int) -> list[Questi
     values = _parse_json(body, content_type)
     listed = values.get("questions") if isinstance(values, dict) else None
     if not isinstance(values, dict) or len(values) != 1 or not isinstance(listed, list):
-        raise Refusal(422, 'the JSON must be {"questions": [{"image": "<base64>", "add": 7}, ...]}')
+        raise RequestError(422, 'the JSON must be {"questions": [{"image": "<base64>", "add": 7}, ...]}')
     _check_count(len(listed), largest)
     return [_make_question(one, False, False) for one in listed]
 
@@ -106,14 +108,14 @@ def open_picture(data: bytes, limits: Limits, pixels: int) -> Image.Image:
         pixels: how many there may be.
 
     Raises:
-        Refusal: 422 for bytes that are no image of ``FORMATS``, have too many pixels or a damaged header.
+        RequestError: 422 for bytes that are no image of ``FORMATS``, have too many pixels or a damaged header.
     """
     try:
         image = Image.open(_TimedFile(data, limits.decoding), formats=FORMATS)
     except Image.DecompressionBombError as error:
         raise _refuse_pixels(limits) from error
     except Exception as error:  # pillow promises no set of exceptions for damaged headers
-        raise Refusal(422, "the image cannot be decoded; send a whole PNG, JPEG, WebP, GIF or BMP") from error
+        raise RequestError(422, "the image cannot be decoded; send a whole PNG, JPEG, WebP, GIF or BMP") from error
     if image.width * image.height > pixels:
         raise _refuse_pixels(limits)
     image.decodermaxblock = BLOCK
@@ -144,43 +146,43 @@ def _parse_form(body: bytes, content_type: str) -> dict[str, list[bytes]]:
     """
     found = BOUNDARY.search(content_type)
     if not found:
-        raise Refusal(400, "the form names no boundary; send it as multipart/form-data with one")
+        raise RequestError(400, "the form names no boundary; send it as multipart/form-data with one")
     delimiter = b"\r\n--" + (found[1] or found[2]).encode()
     _, *parts = (b"\r\n" + body).split(delimiter)
     if not parts or not parts[-1].startswith(b"--"):
-        raise Refusal(400, "the form breaks off; send it whole")
+        raise RequestError(400, "the form breaks off; send it whole")
     fields: dict[str, list[bytes]] = {}
     for part in parts[:-1]:
         head, blank, data = part.partition(b"\r\n\r\n")
         name = FIELD.search(head)
         if not blank or name is None:
-            raise Refusal(400, "the form cannot be parsed; send multipart/form-data as a browser or curl -F does")
+            raise RequestError(400, "the form cannot be parsed; send multipart/form-data as a browser or curl -F does")
         fields.setdefault((name[1] or name[2]).decode("utf-8", "replace"), []).append(data)
     return fields
 
 
 def _parse_json(body: bytes, content_type: str) -> Any:
     if content_type.partition(";")[0].strip() != "application/json":
-        raise Refusal(415, "the body must be multipart/form-data or application/json, and the Content-Type must say which")
+        raise RequestError(415, "the body must be multipart/form-data or application/json, and the Content-Type must say which")
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise Refusal(400, "the body is not JSON that can be parsed; send one object") from error
+        raise RequestError(400, "the body is not JSON that can be parsed; send one object") from error
 
 
 def _make_question(values: object, explain: bool, saliency: bool) -> Question:
     if not isinstance(values, dict) or values.keys() != {"image", "add"}:
-        raise Refusal(422, 'a question must be {"image": "<base64 of an image file>", "add": 7}, and nothing else')
+        raise RequestError(422, 'a question must be {"image": "<base64 of an image file>", "add": 7}, and nothing else')
     text, add = values["image"], values["add"]
     if not isinstance(text, str):
-        raise Refusal(422, "the image must be a string, the base64 of an image file")
+        raise RequestError(422, "the image must be a string, the base64 of an image file")
     try:
         data = base64.b64decode(text, validate=True)
     except (ValueError, binascii.Error) as error:
-        raise Refusal(422, "the image is not base64; send the file's bytes in base64, without a data: prefix") from error
+        raise RequestError(422, "the image is not base64; send the file's bytes in base64, without a data: prefix") from error
     number = int(add) if isinstance(add, float) and add.is_integer() else add  # 7.0 is an integer to JSON
     if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= 9:
-        raise Refusal(422, "the addend (add) must be a whole number from 0 to 9")
+        raise RequestError(422, "the addend (add) must be a whole number from 0 to 9")
     return Question(data, number, explain, saliency)
 
 
@@ -188,13 +190,13 @@ def _check_text(text: bytes) -> int:
     try:
         return check_addend(text.decode("utf-8", "replace")[:20])
     except InputError as error:
-        raise Refusal(422, "the addend (add) must be a whole number from 0 to 9") from error
+        raise RequestError(422, "the addend (add) must be a whole number from 0 to 9") from error
 
 
 def _check_count(count: int, largest: int) -> None:
     if not 1 <= count <= largest:
-        raise Refusal(422, f"a batch must have 1 to {largest} pictures, but this one has {count}; send several requests")
+        raise RequestError(422, f"a batch must have 1 to {largest} pictures, but this one has {count}; send several requests")
 
 
-def _refuse_pixels(limits: Limits) -> Refusal:
-    return Refusal(422, f"the image has more than {limits.pixels / 1e6:g} million pixels; send a smaller one")
+def _refuse_pixels(limits: Limits) -> RequestError:
+    return RequestError(422, f"the image has more than {limits.pixels / 1e6:g} million pixels; send a smaller one")

@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 
-from seesum.server.limits import Limits, Refusal, make_busy
+from seesum.server.limits import Limits, RequestError, make_busy
 from seesum.server.uploads import Question
 
 Questions = Sequence[Question]
 """Of one request."""
-Reply = bytes | Refusal
+Reply = bytes | RequestError
 """JSON of an answer, or why there is none."""
 
 
@@ -53,7 +53,7 @@ class Workers:
         """Replies to questions, once a worker has them.
 
         Raises:
-            Refusal: 503 when too much waits already, or the answer takes too long.
+            RequestError: 503 when too much waits already, or the answer takes too long.
         """
         count = len(questions)
         if self.pictures + count > self.limits.waiting:
@@ -98,7 +98,7 @@ class _Lane:
                 replies = self.answer([job.questions for job in waited_for])
             except Exception:
                 logging.getLogger(__name__).exception("questions could not be answered")
-                failed = Refusal(500, "the server failed to answer; its log says why")
+                failed = RequestError(500, "the server failed to answer; its log says why")
                 replies = [[failed] * len(job.questions) for job in waited_for]
             done = list(zip(waited_for, replies, strict=True))
             jobs[0].future.get_loop().call_soon_threadsafe(_deliver, done)
