@@ -200,9 +200,12 @@ def take_turns(contestants: dict[str, str], rounds: int, span: float, concurrenc
                 "concurrency": concurrency,
                 "n": rounds,
                 "requests_per_second": f"{middle['rate']:.0f}",
+                "best_round": f"{max(one.rate for one in results):.0f}",
                 "p50_ms": f"{middle['p50']:.2f}",
+                "p50_ms_min": f"{min(one.p50 for one in results):.2f}",
                 "p99_ms": f"{middle['p99']:.2f}",
                 "cpu_ms": f"{middle['cpu']:.3f}",
+                "cpu_ms_min": f"{min(one.cpu for one in results):.3f}",
             }
         )
     return rows
@@ -223,12 +226,12 @@ def main() -> None:
     """Parse, measure, print and store."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["rates", "batching", "memory"])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement; fewer than 5: a trial, not stored")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement; fewer than 2: a trial, not stored")
     parser.add_argument("--requests", type=int, default=100_000, help="for memory; fewer: a trial, whose rows are not stored")
     parser.add_argument("--out", default="results", help="folder of the CSV")
     given = parser.parse_args()
-    whole = given.seconds >= 5 and given.requests >= 100_000
+    whole = given.seconds >= 2 and given.requests >= 100_000
     if given.what == "memory":
         rows = measure_memory(given.requests)
     elif given.what == "batching":

@@ -115,7 +115,7 @@ class Server:
 @contextmanager
 def start_server(*words: object, code: str = "") -> Iterator[Server]:
     """A server on a free port, with options of the command or, as Python, a call of ``serve`` instead of it."""
-    start = ["-c", code] if code else ["-m", "seesum", "serve", "--port", "0", "--json", *map(str, words)]
+    start = ["-c", code] if code else ["-m", "seesum", "serve", *map(str, words), "--port", "0", "--json"]
     process = subprocess.Popen([sys.executable, *start], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stderr is not None

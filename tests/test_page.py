@@ -151,12 +151,13 @@ def test_a_finger_on_a_narrow_dark_phone(browser: Browser, server: Server) -> No
     phone = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
     with Visit(browser, server.address, color_scheme="dark", reduced_motion="reduce", **phone) as visit:
         page = visit.page
-        session = page.context.new_cdp_session(page)
+        session, sheet = page.context.new_cdp_session(page), page.locator("#sheet").bounding_box()
         for k, (x, y) in enumerate(visit.locate(THREE)):
             kind = "touchMove" if k else "touchStart"
             session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
         session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
         visit.expect("3", "7", "10")
+        assert page.locator("#sheet").bounding_box() == sheet, "the sheet stays where it is under the hand"
         expect(page.locator("#spoken")).to_contain_text("3 + 7 = 10")  # said when the hand rests
         for _ in range(5):  # on a busy machine the two halves of a tap may be so far apart that they count as a long press
             page.locator("label[for=add-2]").tap()
