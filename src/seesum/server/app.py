@@ -14,7 +14,6 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
 import seesum
 from seesum.reader import Reader
@@ -84,20 +83,18 @@ def _add_questions(app: FastAPI, workers: Workers, limits: Limits, reader: Reade
         return Response(reply, media_type=JSON)
 
     async def predict(request: Request) -> Response:
-        body = await _read_body(request, limits)
-        return await ask(parse_question(body, request.headers.get("content-type", "")))
+        return await ask(parse_question(*await _read_upload(request, limits)))
 
     async def explain(request: Request) -> Response:
         wanted = request.query_params.get("saliency", "false")
         if wanted not in ("true", "false"):
             raise RequestError(422, "saliency must be true or false")
-        body = await _read_body(request, limits)
-        return await ask(parse_question(body, request.headers.get("content-type", ""), True, wanted == "true"))
+        body, content_type = await _read_upload(request, limits)
+        return await ask(parse_question(body, content_type, True, wanted == "true"))
 
     async def predict_batch(request: Request) -> Response:
-        body = await _read_body(request, limits)
-        questions = parse_questions(body, request.headers.get("content-type", ""), limits.batch)
-        replies = await workers.ask(questions)
+        body, content_type = await _read_upload(request, limits)
+        replies = await workers.ask(parse_questions(body, content_type, limits.batch))
         parts = [reply.encode() if isinstance(reply, RequestError) else reply for reply in replies]
         return Response(b'{"answers": [' + b", ".join(parts) + b"]}", media_type=JSON)
 
@@ -170,25 +167,31 @@ def _add(
     )
 
 
-async def _read_body(request: Request, limits: Limits) -> bytes:
-    too_large = RequestError(413, f"the body has more than {limits.body:,} bytes; send a smaller picture, or fewer")
-    length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > limits.body:
-        raise too_large
-    chunks, size = [], 0
+async def _read_upload(request: Request, limits: Limits) -> tuple[bytes, str]:
+    """Body and content type of a request, from the messages themselves, which costs half of what Starlette's objects do."""
+    headers = dict(request.scope["headers"])
+    length = headers.get(b"content-length", b"0")
+    if not length.isdigit() or int(length) > limits.body:
+        raise _refuse_length(limits)
+    chunks, size, more = [], 0, True
     try:
         async with asyncio.timeout(limits.receiving):
-            async for chunk in request.stream():
-                size += len(chunk)
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise RequestError(400, "the body breaks off; send it whole")
+                chunks.append(message["body"])
+                size, more = size + len(message["body"]), message["more_body"]
                 if size > limits.body:
-                    raise too_large
-                chunks.append(chunk)
+                    raise _refuse_length(limits)
     except TimeoutError as error:
         sentence = f"the body did not arrive within {limits.receiving:g} seconds; send it again"
         raise RequestError(408, sentence, {"Connection": "close"}) from error
-    except ClientDisconnect as error:
-        raise RequestError(400, "the body breaks off; send it whole") from error
-    return b"".join(chunks)
+    return b"".join(chunks), headers.get(b"content-type", b"").decode("latin-1")
+
+
+def _refuse_length(limits: Limits) -> RequestError:
+    return RequestError(413, f"the body has more than {limits.body:,} bytes; send a smaller picture, or fewer")
 
 
 def _load_page() -> tuple[str, bytes]:

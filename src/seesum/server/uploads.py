@@ -59,7 +59,7 @@ def parse_question(body: bytes, content_type: str, explain: bool = False, salien
     Raises:
         RequestError: 400 for a body that cannot be parsed, 415 for another type, 422 for fields or an addend that are none.
     """
-    if content_type.startswith("multipart/form-data"):
+    if content_type.lower().startswith("multipart/form-data"):
         fields = _parse_form(body, content_type)
         images, addends = fields.get("image", []), fields.get("add", [])
         if len(images) != 1 or len(addends) != 1 or len(fields) != 2:
@@ -80,7 +80,7 @@ def parse_questions(body: bytes, content_type: str, largest: int) -> list[Questi
     Raises:
         RequestError: as ``parse_question``.
     """
-    if content_type.startswith("multipart/form-data"):
+    if content_type.lower().startswith("multipart/form-data"):
         fields = _parse_form(body, content_type)
         images, addends = fields.get("image", []), fields.get("add", [])
         if fields.keys() != {"image", "add"} or len(addends) not in (1, len(images)):
@@ -162,7 +162,7 @@ def _parse_form(body: bytes, content_type: str) -> dict[str, list[bytes]]:
 
 
 def _parse_json(body: bytes, content_type: str) -> Any:
-    if content_type.partition(";")[0].strip() != "application/json":
+    if content_type.partition(";")[0].strip().lower() != "application/json":
         raise RequestError(415, "the body must be multipart/form-data or application/json, and the Content-Type must say which")
     try:
         return json.loads(body)
