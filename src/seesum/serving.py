@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,8 +78,7 @@ def serve(
             date_header=False,
             timeout_graceful_shutdown=limits.stopping,
         )
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt), _handle_sigterm():
             ready(_write_address(listener))
             uvicorn.Server(config).run(sockets=[listener])
 
@@ -122,6 +122,19 @@ def _find_slide(operation: Operation) -> int:
     """By how many places one more addend moves every answer; 0 where that depends on the digit."""
     moves = {int(move) for move in np.diff(operation.tabulate(), axis=1).flatten()}
     return moves.pop() if len(moves) == 1 else 0
+
+
+@contextmanager
+def _handle_sigterm() -> Iterator[None]:
+    """SIGTERM ends as Ctrl-C does, with exit code 0 once uvicorn has finished; Python delivers signals to its main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _listen(host: str, port: int) -> socket.socket:

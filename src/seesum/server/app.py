@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import platform
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -68,7 +69,6 @@ def build_app(reader: Reader, about: dict[str, Any], limits: Limits | None = Non
     counters.paths = frozenset(path for route in app.routes if (path := getattr(route, "path", None)))
     app.add_exception_handler(RequestError, _answer_refusal)
     app.add_exception_handler(HTTPException, _answer_http_error)
-    app.add_exception_handler(Exception, _answer_failure)
     app.add_middleware(Guard, counters=counters, limits=limits, any_host=any_host)
     return app
 
@@ -115,7 +115,8 @@ def _add_questions(app: FastAPI, workers: Workers, limits: Limits, reader: Reade
 def _add_facts(app: FastAPI, about: dict[str, Any], counters: Counters) -> None:
     policy, page = _load_page()
     adder = json.dumps(about).encode()
-    version = json.dumps({"seesum": seesum.__version__, **{k: v for k, v in about.items() if isinstance(v, str)}}).encode()
+    network = {name: about[name] for name in ("system", "adder", "operation")}
+    version = json.dumps({"seesum": seesum.__version__, "python": platform.python_version(), **network}).encode()
 
     async def show_page(_: Request) -> Response:
         return Response(page, media_type="text/html; charset=utf-8", headers={"Content-Security-Policy": policy})
@@ -222,7 +223,3 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
     else:
         sentence = str(error.detail)
     return Response(RequestError(error.status_code, sentence).encode(), error.status_code, error.headers, JSON)
-
-
-async def _answer_failure(_: Request, __: Exception) -> Response:
-    return Response(RequestError(500, "the server failed to answer; its log says why").encode(), 500, media_type=JSON)

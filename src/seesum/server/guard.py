@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from typing import TYPE_CHECKING
@@ -47,7 +48,8 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started, status = time.perf_counter(), 500
+        started = time.perf_counter()
+        status: int | None = None
 
         async def send_guarded(message: Message) -> None:
             nonlocal status
@@ -66,9 +68,13 @@ class Guard:
                 await self.app(scope, receive, send_guarded)
             else:
                 await _send_refusal(refusal, send_guarded)
+        except Exception:
+            logging.getLogger(__name__).exception("a request failed")
+            if status is None:
+                await _send_refusal(RequestError(500, "the server failed to answer; its log says why"), send_guarded)
         finally:
             counters.running -= 1
-            counters.record(scope["path"], status, time.perf_counter() - started)
+            counters.record(scope["path"], status or 500, time.perf_counter() - started)
 
     def _refuse(self, scope: Scope) -> RequestError | None:
         if not self.any_host:
