@@ -37,3 +37,20 @@ def test_frontier(tmp_path: Path) -> None:
     (tmp_path / "results" / "frontier.png").unlink(missing_ok=True)
     run_script(tmp_path, "frontier.py")
     assert (tmp_path / "results" / "frontier.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["rates", "batching"])
+def test_serve(what: str, tmp_path: Path) -> None:
+    printed = run_script(tmp_path, "serve.py", what, "--rounds", "1", "--seconds", "0.2")
+    assert "cpu ms" in printed
+    assert not list(tmp_path.iterdir()), "a trial stores nothing"
+
+
+@pytest.mark.slow
+def test_screenshots(tmp_path: Path) -> None:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium is installed; .ci/run installs it")
+    run_script(tmp_path, "screenshots.py", "--out", str(tmp_path), "--chromium", chromium)
+    assert len(list(tmp_path.glob("page*.png"))) == 3
