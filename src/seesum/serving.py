@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 """Addresses at which only this machine can be asked, and so only ``Host`` headers that name it are answered."""
-
 GIVEN = "exact"
 """The adder that is given its table; all others that have one have learned it."""
 RESIDUE = 1e-3
@@ -71,7 +70,7 @@ def serve(
         reader = Reader.load(run)
         app = build_app(reader, describe_adder(reader), limits, any_host=host not in LOCAL)
         config = uvicorn.Config(
-            *(app,),
+            app,
             log_level="warning",
             access_log=False,
             server_header=False,

@@ -102,14 +102,11 @@ def _add_questions(app: FastAPI, workers: Workers, limits: Limits, reader: Reade
     answers = {"type": "object", "required": ["answers"], "properties": {"answers": listed}}
     wish = {"name": "saliency", "in": "query", "schema": {"type": "boolean", "default": False}}
     _add(app, "POST", "/predict", predict, "Digit and sum of a picture and an addend.", answer, ASKED, describe_request())
-    _add(
-        *(app, "POST", "/predict/batch", predict_batch, "Digit and sum of up to 256 pictures, or an error for each."),
-        *(answers, ASKED, describe_request(limits.batch)),
-    )
-    _add(
-        *(app, "POST", "/explain", explain, "As /predict, with the image that the network saw and what mattered in it."),
-        *(describe_explained(answer), ASKED, describe_request(), [wish]),
-    )
+    many = f"Digit and sum of up to {limits.batch} pictures, or an error for each."
+    _add(app, "POST", "/predict/batch", predict_batch, many, answers, ASKED, describe_request(limits.batch))
+    more = "As /predict, with the image that the network saw and what mattered in it."
+    explained = describe_explained(answer)
+    _add(app, "POST", "/explain", explain, more, explained, ASKED, describe_request(), [wish])
 
 
 def _add_facts(app: FastAPI, about: dict[str, Any], counters: Counters) -> None:
