@@ -160,10 +160,10 @@ KEPT = "not_a_server_error,status_code_conformance,content_type_conformance,resp
     [["--checks", KEPT], ["--checks", "negative_data_rejection", "--exclude-path", "/predict/batch"]],
     ids=["promises", "refusals"],  # in a batch, a picture that is none has its error inside an answer with status 200
 )
-def test_the_api_is_what_its_description_says(server: Server, words: list[str]) -> None:
+def test_the_api_is_what_its_description_says(server: Server, words: list[str], tmp_path: Path) -> None:
     command = [str(Path(sys.executable).parent / "schemathesis"), "run", f"{server.address}/openapi.json", *words]
     command += ["--max-examples", "60", "--seed", "1", "--no-color", "--workers", "1"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
 
 
