@@ -140,7 +140,7 @@ def train_as_published(name: str, part: Part, test: Part) -> Timed:
     loader = DataLoader(PicturesWithAddends(part, recipe), recipe.batch_size, shuffle=True)
     clock = time.perf_counter()
     for image, addend, digit, answer in loader:
-        loss = measure_loss(network(image, addend), digit, answer, recipe)
+        loss = measure_loss(network(image, addend), addend, digit, answer, recipe)
         loss.total.backward()  # type: ignore[no-untyped-call]
         optimiser.step(1.0)
     seconds = time.perf_counter() - clock

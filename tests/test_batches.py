@@ -1,4 +1,4 @@
-"""batches.py: every sample once an epoch, normalisation, augmentation."""
+"""batches.py: every sample once an epoch, normalisation, images drawn anew."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from seesum.batches import Batches, augment, normalise
+from seesum.batches import Batches, normalise
 from seesum.mnist import Mnist, Part
-from seesum.recipe import Augmentation, Recipe
+from seesum.recipe import Recipe
+from seesum.task import NO_DIGIT
 
 CPU = torch.device("cpu")
 
@@ -60,40 +61,24 @@ def test_fresh_addends_differ_between_epochs(mnist: Mnist, strategy: str, same: 
     assert torch.equal(*pairs) == same
 
 
-def test_augmentation_of_nothing_changes_nothing(mnist: Mnist) -> None:
-    pixels = torch.from_numpy(mnist.train.images[:4]).unsqueeze(1).float()
-    turned = augment(pixels, Augmentation(rotate=1e-9), torch.Generator())
-    assert torch.allclose(turned, pixels, atol=0.05)
-
-
-def test_shift_stays_within_its_share() -> None:
-    dot = torch.zeros(500, 1, 28, 28)
-    dot[:, :, 14, 14] = 255
-    moved = augment(dot, Augmentation(shift=0.1), torch.Generator().manual_seed(0))
-    rows, columns = torch.meshgrid(torch.arange(28.0), torch.arange(28.0), indexing="ij")
-    for axis in (rows, columns):
-        offsets = (moved[:, 0] * axis).sum((1, 2)) / moved.sum((1, 2, 3)) - 14
-        assert offsets.abs().max() <= 2.81
-        assert offsets.abs().max() > 2.0
-
-
-def test_rotation_keeps_lengths_and_the_middle() -> None:
-    line = torch.zeros(200, 1, 28, 28)
-    line[:, :, 4:24, 13:15] = 255
-    turned = augment(line, Augmentation(rotate=20), torch.Generator().manual_seed(0))
-    assert torch.allclose(turned.sum((1, 2, 3)), line.sum((1, 2, 3)), rtol=0.05)
-    rows, columns = torch.meshgrid(torch.arange(28.0) - 13.5, torch.arange(28.0) - 13.5, indexing="ij")
-    mass = turned[:, 0] / turned.sum((1, 2, 3)).view(-1, 1, 1)
-    along, across, both = ((mass * product).sum((1, 2)) for product in (rows**2, columns**2, rows * columns))
-    angles = torch.rad2deg(0.5 * torch.atan2(2 * both, along - across))
-    assert angles.abs().max() <= 20.5
-    assert angles.abs().max() > 17
-    assert angles.mean().abs() < 3
-
-
-def test_light_stays_in_range(mnist: Mnist) -> None:
-    pixels = torch.from_numpy(mnist.train.images[:64]).unsqueeze(1).float()
-    lit = augment(pixels, Augmentation(brightness=0.2, contrast=0.2), torch.Generator().manual_seed(0))
-    assert lit.min() >= 0
-    assert lit.max() <= 255
-    assert not torch.equal(lit, pixels)
+@pytest.mark.parametrize("strategy", ["fixed", "fresh", "every"])
+def test_drawn_images_come_anew_beside_the_data(mnist: Mnist, strategy: str) -> None:
+    batches = make_batches(mnist, 40, addends=strategy, batch_size=1000, drawn=8, non_digits=5)
+    times = 10 if strategy == "every" else 1
+    known = {image.tobytes() for image in normalise(mnist.train.images[:40], batches.recipe, CPU).numpy()}
+    drawn, addends = [], []
+    for epoch in (0, 1, 0):
+        (batch,) = batches.shuffle(epoch)
+        nothing = batch.digit == NO_DIGIT
+        assert len(batch.digit) == 48 * times + 5
+        assert nothing.sum() == 5
+        assert torch.equal(batch.answer == NO_DIGIT, nothing)
+        assert torch.equal(batch.answer[~nothing], (batch.digit + batch.addend)[~nothing])
+        questions = [(image.numpy().tobytes(), int(addend)) for image, addend in zip(batch.image, batch.addend, strict=True)]
+        drawn.append({image for image, _ in questions if image not in known})
+        addends.append(sorted(question for question in questions if question[0] in known))
+        assert len(addends[-1]) == 40 * times
+    assert len(drawn[0]) == 13
+    assert drawn[0] == drawn[2]
+    assert not drawn[0] & drawn[1]
+    assert (addends[0] == addends[1]) == (strategy != "fresh")

@@ -32,6 +32,11 @@ def test_speed_of_published_systems(tmp_path: Path) -> None:
     assert "wide: " in printed
 
 
+def test_drawn(tmp_path: Path) -> None:
+    run_script(tmp_path, "drawn.py", "drawn.png")
+    assert (tmp_path / "drawn.png").stat().st_size > 10_000
+
+
 def test_frontier(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "results", tmp_path / "results")
     (tmp_path / "results" / "frontier.png").unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import seesum
 from seesum.calibration import Calibration, choose_threshold, fit_temperature, measure_coverage
@@ -95,6 +96,7 @@ def test_calibrating_makes_probabilities_honest_and_changes_no_digit(pair: tuple
     assert chosen["after"]["digit_loss"] < chosen["before"]["digit_loss"]
     assert chosen["after"]["digit_ece"] < chosen["before"]["digit_ece"]
     assert chosen["accepted"]["both_accuracy"] >= 0.98
+    assert chosen["chosen_on"] == {"validation_images": 12_000}
     again = Run(run.directory)
     after = seesum.evaluate(again)
     assert after["digit_accuracy"] == before["digit_accuracy"]
@@ -105,6 +107,48 @@ def test_calibrating_makes_probabilities_honest_and_changes_no_digit(pair: tuple
     assert reader.unsure_below == chosen["unsure_below"] == again.calibration.unsure_below
     assert isinstance(reader.network, Network)
     assert reader.network.temperature == chosen["temperature"] != 1
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """200 test images as files, in folders of their digits, and two pictures that nobody can answer for sure."""
+    place = tmp_path_factory.mktemp("pictures")
+    test = seesum.load_mnist().test
+    for digit in range(10):
+        (place / str(digit)).mkdir()
+    for row in range(200):
+        Image.fromarray(test.images[row]).save(place / str(test.digits[row]) / f"{row}.png")
+    Image.new("L", (60, 60), 250).save(place / "0" / "blank.png")
+    pair = np.pad(np.hstack([*test.images[:2]]), 20)
+    Image.fromarray(255 - pair).resize((384, 272)).save(place / "7" / "several.png")
+    (place / "0" / ".hidden").write_text("no picture")
+    return place
+
+
+def test_calibrating_on_pictures_counts_those_without_an_answer(pair: tuple[Run, Run], folder: Path, tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    shutil.copytree(pair[0].directory, run.directory)
+    chosen = seesum.calibrate(run, twin=pair[1], pictures=folder, target=0.5)
+    assert chosen["chosen_on"] == {"pictures": 200, "pictures_without_ink": 1, "pictures_of_several": 1}
+    assert chosen["accepted"]["coverage"] == pytest.approx(200 / 202), "all that is one digit, and nothing else"
+    assert json.loads((run.directory / "calibration.json").read_text())["chosen_on"] == chosen["chosen_on"]
+    stricter = seesum.calibrate(run, twin=pair[1], pictures=folder)
+    assert stricter["target"] == 0.995
+    assert stricter["accepted"]["both_accuracy"] >= 0.995
+    assert stricter["accepted"]["coverage"] < chosen["accepted"]["coverage"]
+    assert Run(run.directory).calibration.unsure_below == stricter["unsure_below"] > chosen["unsure_below"]
+
+
+def test_a_folder_without_labelled_pictures_is_refused(pair: tuple[Run, Run], folder: Path, tmp_path: Path) -> None:
+    run, twin = pair
+    with pytest.raises(InputError, match="holds no labelled pictures; put those of each digit into a folder named 0"):
+        seesum.calibrate(run, twin=twin, pictures=folder / "0")
+    (tmp_path / "3").mkdir()
+    with pytest.raises(InputError, match="holds no labelled pictures"):
+        seesum.calibrate(run, twin=twin, pictures=tmp_path)
+    (tmp_path / "3" / "notes.txt").write_text("no picture")
+    with pytest.raises(InputError, match="none of the 1 pictures in"):
+        seesum.calibrate(run, twin=twin, pictures=tmp_path)
 
 
 def test_only_a_twin_will_do(pair: tuple[Run, Run], small_run: Run, tmp_path: Path) -> None:

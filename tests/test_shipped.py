@@ -11,9 +11,11 @@ import pytest
 
 import seesum
 from seesum.checkpoint import SHIPPED, Run, find_run, list_shipped
+from seesum.forms import DIGITS
 from seesum.mnist import Mnist
 from seesum.network import count_parameters
 from seesum.recipe import InputError
+from seesum.strokes import TRACE, draw_non_digits, ink_traces, trace_form, vary_hands
 from seesum.systems import SYSTEMS, find_system
 
 OURS = [name for name, system in SYSTEMS.items() if not system.published]
@@ -47,13 +49,30 @@ def test_shipped_runs_say_where_they_come_from(name: str) -> None:
     assert changes <= {"precision"}
 
 
-def test_best_answers_where_no_run_is_named(elsewhere: Path, small_run: Run, mnist: Mnist) -> None:
+def test_hand_answers_where_no_run_is_named(elsewhere: Path, small_run: Run, mnist: Mnist) -> None:
     shutil.copytree(small_run.directory, elsewhere / "runs" / "stray")
     reader = seesum.Reader.load()
-    assert reader.recipe.system == "best"
+    assert reader.recipe.system == "hand"
     (prediction,) = seesum.predict([mnist.test.images[0]], add=7)
     assert np.array_equal(prediction.answer.sum_probabilities, reader(mnist.test.images[0], add=7).sum_probabilities)
     assert seesum.Reader.load("latest").recipe.system == "fast"
+
+
+def test_hand_reads_every_form() -> None:
+    rng = np.random.default_rng(0)
+    forms = [(digit, form) for digit, some in DIGITS.items() for form in some]
+    images = np.concatenate([ink_traces(vary_hands(trace_form(form, 20, TRACE, rng), rng), rng) for _, form in forms])
+    read = seesum.Reader.load("hand").forecast(images).digit_p[:, 0].argmax(1).reshape(len(forms), 20)
+    for (digit, form), row in zip(forms, read, strict=True):
+        assert (row == digit).sum() >= 18, f"{form} is a {digit}, but is read {row}"
+
+
+def test_hand_is_not_sure_of_what_is_no_digit(mnist: Mnist) -> None:
+    reader = seesum.Reader.load("hand")
+    digits, others = mnist.test.images[:1000], draw_non_digits(500, np.random.default_rng(0))
+    surest = [reader.forecast(images).digit_p[:, 0].max(1) for images in (digits, others)]
+    assert (surest[1] > np.quantile(surest[0], 0.02)).mean() < 0.03
+    assert (surest[1] > 0.99).mean() < 0.01
 
 
 def test_a_shipped_name_wins_over_a_folder(elsewhere: Path, small_run: Run) -> None:

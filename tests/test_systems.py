@@ -25,7 +25,7 @@ def test_shapes_values_and_gradients(name: str, adder: str) -> None:
         image, addend = torch.randn(BATCH, 1, 28, 28), torch.arange(BATCH) % 10
         output = network(image, addend)
         digit = torch.arange(BATCH) % 7
-        loss = measure_loss(output, digit, digit + addend, recipe).total
+        loss = measure_loss(output, addend, digit, digit + addend, recipe).total
         loss.backward()  # type: ignore[no-untyped-call]
     assert output.digit_logp.shape == (BATCH, 10)
     assert output.sum_logp.shape == (BATCH, 19)

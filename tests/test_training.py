@@ -17,8 +17,11 @@ from seesum.network import Network
 from seesum.recipe import Augmentation, InputError, JobError, Recipe
 from seesum.state import SCHEDULES
 
-LIVELY = {"images": "600", "epochs": 4, "ema": 0.9, "addends": "fresh", "batch_size": 64}
-"""Every kind of state: averages, momentum, dropout (in squeeze), fresh addends, and augmentation where asked for."""
+LIVELY = {
+    **{"images": "600", "epochs": 4, "ema": 0.9, "addends": "fresh", "batch_size": 64, "drawn": 30, "non_digits": 20},
+    "augmentation": Augmentation(rotate=5, far=0.2, coarse=0.2, thickness=0.2, softness=0.2, gaps=0.2, remains=0.2),
+}
+"""Every kind of state: averages, momentum, dropout (in squeeze), fresh addends, drawn images, every kind of augmentation."""
 
 
 def weights(run: Run) -> dict[str, torch.Tensor]:
@@ -191,6 +194,16 @@ def test_schedules() -> None:
     assert {SCHEDULES["constant"](step / 10, recipe) for step in range(11)} == {1.0}
 
 
+def test_accuracies_of_a_step_leave_out_what_is_no_digit() -> None:
+    digit_logp, sum_logp = torch.eye(10)[[3, 5, 7, 0]], torch.eye(19)[[3, 6, 8, 0]]
+    digit, answer = torch.tensor([3, 4, 7, -1]), torch.tensor([3, 6, 9, -1])
+    (means, none) = training._measure_steps(
+        [(digit_logp, sum_logp, digit, answer), (digit_logp[3:], sum_logp[3:], digit[3:], answer[3:])]
+    )
+    assert means == pytest.approx([2 / 3, 2 / 3, 1 / 3])
+    assert none == [0, 0, 0]
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -222,6 +235,9 @@ def test_schedules() -> None:
         {"warmup": 1.0},
         {"augmentation": Augmentation(scale=1.0)},
         {"augmentation": Augmentation(rotate=float("inf"))},
+        {"augmentation": Augmentation(gaps=1.5)},
+        {"drawn": -1},
+        {"non_digits": 0.5},
         {"held_out": 11},
         {"operation": "multiply", "held_out": 10},
     ],

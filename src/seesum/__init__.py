@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from seesum.adders import ADDERS as ADDERS
     from seesum.campaigns import compare as compare, reproduce as reproduce, study as study
     from seesum.checkpoint import Run as Run
+    from seesum.decoding import PictureError as PictureError
     from seesum.judgements import calibrate as calibrate, evaluate as evaluate
     from seesum.mnist import load_mnist as load_mnist
-    from seesum.preprocess import PictureError as PictureError
     from seesum.reader import Answer as Answer, Reader as Reader
     from seesum.recipe import InputError as InputError, JobError as JobError, Recipe as Recipe
     from seesum.serving import serve as serve
@@ -33,7 +33,7 @@ _HOMES = {
     "Answer": "reader",
     "JobError": "recipe",
     "InputError": "recipe",
-    "PictureError": "preprocess",
+    "PictureError": "decoding",
     "Reader": "reader",
     "Recipe": "recipe",
     "Run": "checkpoint",

@@ -30,7 +30,7 @@ RUNS = "runs"
 """The folder, under the current one, that holds runs without ``--out``."""
 SHIPPED = Path(__file__).parent / "data" / "networks"
 """Runs that come with the package, each in a folder with the name by which it is asked for."""
-DEFAULT_RUN = "best"
+DEFAULT_RUN = "hand"
 """The shipped network that answers where no run is named."""
 
 
@@ -167,8 +167,8 @@ def find_run(source: str | os.PathLike[str] | Run | None = None) -> Run:
     """The run that a user means.
 
     Args:
-        source: a Run, a shipped network's name, ``latest``, a run directory, or None for the shipped ``best``. A name wins
-            over a folder of that name, which is written ``./best``.
+        source: a Run, a shipped network's name, ``latest``, a run directory, or None for the shipped ``hand``. A name wins
+            over a folder of that name, which is written ``./hand``.
 
     Raises:
         InputError: there is no such run; the sentence says how to make one.

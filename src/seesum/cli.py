@@ -126,12 +126,13 @@ def predict(
     random: Annotated[int | None, typer.Option(metavar="N", help="Instead: N random test images.")] = None,
     seed: Annotated[int, typer.Option(help="Which test images and addends are random.")] = 0,
     plot: Annotated[str | None, typer.Option(metavar="FILE", help="PNG of the images as the network saw them.")] = None,
+    explain: Annotated[str | None, typer.Option(metavar="FILE", help="PNG of the steps from picture to answer.")] = None,
     as_json: Json = False,
 ) -> None:
     """Answer pictures of digits, with probabilities; or random test images, with the wrong ones marked."""
     from seesum import verbs
 
-    predictions = verbs.predict([*(pictures or [])], add=add, run=run, random=random, seed=seed, plot=plot)
+    predictions = verbs.predict([*(pictures or [])], add=add, run=run, random=random, seed=seed, plot=plot, explain=explain)
     if as_json:
         rows = [{"picture": p.picture, "addend": p.addend, "true_digit": p.digit, **p.answer.to_dict()} for p in predictions]
         print_json({"predictions": rows})
@@ -140,27 +141,34 @@ def predict(
     for one in predictions:
         answer = one.answer
         remark = "unsure" if answer.unsure else ""
+        if answer.found > 1:
+            remark = f"unsure: {answer.found} digits found, this is the largest"
         if one.digit is not None and one.digit != answer.digit:
             remark = f"wrong: it is {one.digit}"
         shares = (f"{answer.digit_probabilities.max():.1%}", f"{answer.sum_probabilities.max():.1%}")
         table.add_row(one.picture, str(answer.digit), shares[0], str(one.addend), str(answer.sum), shares[1], remark)
     print_table(table)
-    if plot:
-        typer.echo(f"The picture is in {plot}")
+    for path in filter(None, (plot, explain)):
+        typer.echo(f"The picture is in {path}")
 
 
 @app.command()
 def calibrate(
     twin: Annotated[str, typer.Option(metavar="RUN", help="A run of the same recipe with --split validate.")],
     run: RunArgument = LATEST,
-    target: Annotated[float, typer.Option(help="Share of accepted answers that shall be right.")] = 0.999,
+    pictures: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Pictures in folders 0 to 9, instead of the twin's validation images.")
+    ] = None,
+    target: Annotated[
+        float | None, typer.Option(help="Share of accepted answers that shall be right. Default: 0.999; of pictures 0.995.")
+    ] = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Set a run's temperature, and when it is unsure, chosen on the validation images of its twin."""
+    """Set a run's temperature, and when it is unsure, chosen on its twin's validation images, or on pictures."""
     from seesum import judgements
 
-    chosen = judgements.calibrate(run, twin=twin, target=target, data=data)
+    chosen = judgements.calibrate(run, twin=twin, pictures=pictures, target=target, data=data)
     if as_json:
         print_json(chosen)
         return
@@ -168,8 +176,9 @@ def calibrate(
     typer.echo("temperature {:.3f}: ECE of the digit {:.3%} -> {:.3%}".format(chosen["temperature"], *eces))
     accepted = chosen["accepted"]
     typer.echo(
-        f"unsure below {chosen['unsure_below']:.3f}: {accepted['coverage']:.2%} of the validation pairs are accepted, "
-        f"{accepted['both_accuracy']:.3%} of those right"
+        f"unsure below {chosen['unsure_below']:.3f}: {accepted['coverage']:.2%} of what was asked is accepted, "
+        f"{accepted['both_accuracy']:.3%} of that right; chosen on "
+        + ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in chosen["chosen_on"].items())
     )
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from seesum.calibration import Calibration, choose_threshold, fit_temperature, measure_coverage
 from seesum.checkpoint import Run, find_run, refuse_shipped, write_json
+from seesum.decoding import PictureError
 from seesum.evaluation import measure_answers
 from seesum.metrics import Forecast, detail_forecast, measure_forecast
-from seesum.mnist import load_mnist
+from seesum.mnist import Part, load_mnist
 from seesum.models import Model, find_source
+from seesum.preprocess import prepare_picture
 from seesum.reader import Reader
 from seesum.recipe import LATEST, InputError
 from seesum.task import OPERATIONS
@@ -43,53 +48,110 @@ def evaluate(run: PathLike | Run | Model = LATEST, *, data: PathLike | None = No
 
 
 def calibrate(
-    run: PathLike | Run = LATEST, *, twin: PathLike | Run, target: float = 0.999, data: PathLike | None = None
+    run: PathLike | Run = LATEST,
+    *,
+    twin: PathLike | Run,
+    pictures: PathLike | None = None,
+    target: float | None = None,
+    data: PathLike | None = None,
 ) -> dict[str, Any]:
-    """Set a run's temperature and the confidence under which it is unsure, chosen on the validation images of its twin.
+    """Set a run's temperature and the confidence under which it is unsure, chosen on what its twin makes of other images.
 
-    Writes ``calibration.json``, and ``metrics.json`` anew, since probabilities change (which digit wins does not).
+    Those are the twin's validation images or, for a network that shall read people's own pictures, labelled pictures, which
+    are prepared as for an answer. Pictures without ink or with several digits count as not accepted. Writes
+    ``calibration.json``, and ``metrics.json`` anew, since probabilities change (which digit wins does not).
 
     Args:
         run: to be calibrated: a Run, a run directory, or ``latest``.
         twin: a finished run of the same recipe with ``split="validate"``, whatever its seed.
-        target: share of accepted answers that shall be right.
+        pictures: folder with pictures in folders ``0`` to ``9``, of digits that the twin was not trained on.
+        target: share of accepted answers that shall be right; None for 0.999 of the validation images' and 0.995 of the
+            pictures'.
         data: as in ``train``.
 
     Raises:
-        InputError: no such runs, a twin of another recipe or without validation images, or an adder without digit logits.
+        InputError: no such runs, a twin of another recipe or without validation images, an adder without digit logits, or
+            a folder without labelled pictures.
     """
     found, other = find_run(run), find_run(twin)
     refuse_shipped(found)
     _refuse_twin(found, other)
+    target = (0.999 if pictures is None else 0.995) if target is None else target
     if not 0 < target < 1:
         raise InputError(f"the target is {target}; expected a share of right answers above 0 and below 1, such as 0.999")
-    operation, network = OPERATIONS[other.recipe.operation], other.load_network()
-    part, _ = other.load_splits(data).pick_part(test=False)
-
-    def forecast(temperature: float) -> Forecast:
-        network.temperature = temperature
-        return Reader(network, other.recipe).forecast(part.images)
-
-    before = forecast(1.0)
-    temperature = fit_temperature(before.digit_p[:, 0], part.digits)
-    after = forecast(temperature)
-    threshold, accepted = choose_threshold(after, part.digits, operation, target)
-    eces = ("digit_ece", "sum_ece", "digit_loss", "sum_loss")
-    measured = {name: measure_forecast(one, part.digits, operation) for name, one in (("before", before), ("after", after))}
-    values = {
-        **Calibration(temperature, threshold).to_dict(),
-        "target": target,
-        "accepted": accepted,
-        **{name: {key: one[key] for key in eces} for name, one in measured.items()},
-        "coverage": measure_coverage(after, part.digits, operation),
-        "twin": {name: other.info[name] for name in ("command", "commit", "started")},
-    }
+    asked = _take_validation(other, data) if pictures is None else _prepare_folder(Path(pictures))
+    chosen = _choose_calibration(other, asked, target)
+    values = {**chosen, "twin": {name: other.info[name] for name in ("command", "commit", "started")}}
     write_json(found.directory / "calibration.json", values)
     fresh = Run(found.directory)
     own, name = fresh.load_splits(data).pick_part(test=fresh.metrics["evaluated_on"] == "test")
     answers = measure_answers(Reader.load(fresh).forecast(own.images), own, fresh.recipe)
     write_json(found.directory / "metrics.json", {**fresh.metrics, "evaluated_on": name, **answers})
     return values
+
+
+class _Asked(NamedTuple):
+    """What a calibration is chosen on."""
+
+    part: Part
+    """Images that a network answers."""
+    counts: dict[str, int]
+    """Where the images come from, and how many there were of each kind; they add up to all that was asked."""
+
+
+def _take_validation(twin: Run, data: PathLike | None) -> _Asked:
+    part, _ = twin.load_splits(data).pick_part(test=False)
+    return _Asked(part, {"validation_images": len(part.digits)})
+
+
+def _prepare_folder(folder: Path) -> _Asked:
+    """Pictures in the folders 0 to 9 of a folder, prepared; hidden files are left out."""
+    files = [(path, digit) for digit in range(10) for path in sorted((folder / str(digit)).glob("[!.]*")) if path.is_file()]
+    if not files:
+        raise InputError(
+            f"{folder} holds no labelled pictures; put those of each digit into a folder named 0, 1, ... or 9 in it"
+        )
+    counts, images, digits = {"pictures": 0, "pictures_without_ink": 0, "pictures_of_several": 0}, [], []
+    for path, digit in files:
+        try:
+            prepared = prepare_picture(path)
+        except PictureError:
+            counts["pictures_without_ink"] += 1
+            continue
+        if prepared.found > 1:
+            counts["pictures_of_several"] += 1
+            continue
+        counts["pictures"] += 1
+        images.append(prepared.image)
+        digits.append(digit)
+    if not images:
+        raise InputError(f"none of the {len(files)} pictures in {folder} shows one digit; give pictures of digits")
+    return _Asked(Part(np.stack(images), np.array(digits)), counts)
+
+
+def _choose_calibration(twin: Run, asked: _Asked, target: float) -> dict[str, Any]:
+    """Temperature and threshold, what they give, and what they were chosen on."""
+    part, operation, network = asked.part, OPERATIONS[twin.recipe.operation], twin.load_network()
+
+    def forecast(temperature: float) -> Forecast:
+        network.temperature = temperature
+        return Reader(network, twin.recipe).forecast(part.images)
+
+    before = forecast(1.0)
+    temperature = fit_temperature(before.digit_p[:, 0], part.digits)
+    after = forecast(temperature)
+    threshold, accepted = choose_threshold(after, part.digits, operation, target)
+    accepted["coverage"] *= len(part.digits) / sum(asked.counts.values())
+    eces = ("digit_ece", "sum_ece", "digit_loss", "sum_loss")
+    measured = {name: measure_forecast(one, part.digits, operation) for name, one in (("before", before), ("after", after))}
+    return {
+        **Calibration(temperature, threshold).to_dict(),
+        "target": target,
+        "chosen_on": asked.counts,
+        "accepted": accepted,
+        **{name: {key: one[key] for key in eces} for name, one in measured.items()},
+        "coverage": measure_coverage(after, part.digits, operation),
+    }
 
 
 def _refuse_twin(run: Run, twin: Run) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,6 +116,57 @@ def draw_grid(images: Images, captions: Sequence[str], wrong: Sequence[bool] = (
                 spine.set(color=WRONG_COLOUR, linewidth=2)
     if title:
         figure.suptitle(title, fontsize=12)
+    return figure
+
+
+class Story(NamedTuple):
+    """How one picture was answered."""
+
+    steps: Mapping[str, NDArray[Any]]
+    """What each step of the preparation gave, by its name: planes [H, W] or colours [H, W, 3]."""
+    image: NDArray[np.uint8]
+    """[28, 28], what the network saw."""
+    saliency: NDArray[np.float32]
+    """[28, 28], 0 to 1."""
+    caption: str
+    digit_probabilities: NDArray[np.float32]
+    """[10]."""
+    sum_probabilities: NDArray[np.float32]
+    """[S]."""
+
+
+def draw_stories(stories: Sequence[Story], operation: Operation) -> Figure:
+    """A row for each picture: the steps of its preparation, the image, saliency over it, and both outputs as bars."""
+    names = list(dict.fromkeys(name for story in stories for name in story.steps))
+    columns = len(names) + 4
+    figure = make_figure(1.7 * columns + 1.6, 2.1 * len(stories))
+    widths = [1.0] * (columns - 2) + [1.2, 1.9]
+    rows = figure.subplots(len(stories), columns, squeeze=False, width_ratios=widths)
+    for row, story in zip(rows, stories, strict=True):
+        for panel, name in zip(row, names, strict=False):
+            panel.axis("off")
+            if name in story.steps:
+                plane = np.asarray(story.steps[name], np.float32)
+                panel.imshow(plane / max(float(plane.max()), 1e-6), cmap="gray", vmin=0, vmax=1)
+                panel.set_title(name, fontsize=10, pad=3)
+        seen, over, digits, sums = row[len(names) :]
+        for panel, title in ((seen, "28x28"), (over, "what counted")):
+            panel.axis("off")
+            panel.imshow(story.image, cmap="gray", vmin=0, vmax=255)
+            panel.set_title(title, fontsize=10, pad=3)
+        over.imshow(story.saliency, cmap="inferno", alpha=0.75, vmin=0, vmax=1)
+        bars = ((digits, story.digit_probabilities, 0, "digit"), (sums, story.sum_probabilities, operation.lowest, "sum"))
+        for panel, shares, lowest, name in bars:
+            places = np.arange(len(shares)) + lowest
+            panel.bar(places, shares, color=COLOURS[name])
+            panel.set(ylim=(0, 1), yticks=[], xlabel=name)
+            panel.set_xticks(places[:: 1 if len(places) <= 20 else 9])
+            panel.tick_params(labelsize=7)
+            panel.set_frame_on(False)
+        digits.set_title(story.caption, fontsize=11, pad=3)
+        sums.set_title(
+            f"p(digit) {story.digit_probabilities.max():.1%}, p(sum) {story.sum_probabilities.max():.1%}", fontsize=9, pad=3
+        )
     return figure
 
 

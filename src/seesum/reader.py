@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
@@ -11,13 +12,14 @@ from numpy.typing import NDArray
 
 from seesum.calibration import Calibration
 from seesum.checkpoint import Run
+from seesum.decoding import Picture, Pictures, list_pictures
 from seesum.evaluation import forecast_every
 from seesum.metrics import Forecast
 from seesum.mnist import Digits, Images
 from seesum.models import Model, find_source
-from seesum.preprocess import Picture, Pictures, list_pictures, prepare_picture
+from seesum.preprocess import SIDE, Prepared, prepare_picture
 from seesum.recipe import InputError, Recipe
-from seesum.task import ADDENDS, OPERATIONS
+from seesum.task import ADDENDS, OPERATIONS, SMALLEST
 
 if TYPE_CHECKING:
     from seesum.network import Network
@@ -38,7 +40,9 @@ class Answer:
     confidence: float
     """Probability of the less certain of the two outputs."""
     unsure: bool
-    """Whether the confidence is too low to rely on."""
+    """Whether not to rely on it: the confidence is too low, or the picture seems to hold several digits."""
+    found: int = 1
+    """How many digits the picture seems to hold; the answer is for the largest."""
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain values, for JSON."""
@@ -49,6 +53,7 @@ class Answer:
             "sum_probabilities": [float(p) for p in self.sum_probabilities],
             "confidence": self.confidence,
             "unsure": self.unsure,
+            "found": self.found,
         }
 
 
@@ -68,7 +73,7 @@ class Reader:
 
     @classmethod
     def load(cls, source: str | os.PathLike[str] | Run | Model | None = None) -> Reader:
-        """Reader of a ``Run``, a shipped network's name, ``latest``, a run directory, an ONNX file, or None: ``best``.
+        """Reader of a ``Run``, a shipped network's name, ``latest``, a run directory, an ONNX file, or None: ``hand``.
 
         ONNX files, and shipped networks that have one, are answered by ONNX Runtime, without torch; runs by torch, and
         so are shipped networks where ONNX Runtime is not installed.
@@ -101,8 +106,7 @@ class Reader:
         pictures, many = list_pictures(picture)
         if not pictures:
             return []
-        images = np.stack([prepare_picture(one) for one in pictures])
-        answers = self.answer_images(images, np.full(len(images), addend))
+        answers = self.answer_prepared([prepare_picture(one) for one in pictures], np.full(len(pictures), addend))
         return answers if many else answers[0]
 
     def forecast(self, images: Images) -> Forecast:
@@ -115,14 +119,39 @@ class Reader:
 
     def answer_images(self, images: Images, addends: Digits) -> list[Answer]:
         """Answers for images uint8 [N, 28, 28] that need no preparation, with addends [N]."""
+        return self.answer_prepared([Prepared(image) for image in images], addends)
+
+    def answer_prepared(self, prepared: Sequence[Prepared], addends: Digits) -> list[Answer]:
+        """Answers for N pictures that ``prepare_picture`` has prepared, with addends [N]."""
+        images, rows = np.stack([one.image for one in prepared]), np.arange(len(prepared))
         if isinstance(self.network, Model):
             digit_p, sum_p = self.network.answer(images, addends)
         else:
-            forecast, rows = self.forecast(images), np.arange(len(images))
+            forecast = self.forecast(images)
             digit_p, sum_p = forecast.digit_p[rows, addends], forecast.sum_p[rows, addends]
-        return [self._decide(*one) for one in zip(digit_p, sum_p, strict=True)]
+        return [self._decide(*one, prepared[row].found) for row, *one in zip(rows, digit_p, sum_p, strict=True)]
 
-    def _decide(self, digit_p: NDArray[np.float32], sum_p: NDArray[np.float32]) -> Answer:
+    def trace_saliency(self, image: NDArray[np.uint8], digit: int) -> NDArray[np.float32]:
+        """Where the ink is that speaks for a digit in an image uint8 [28, 28]: [28, 28], 0 to 1 (all 0 where none does).
+
+        By occlusion (Zeiler and Fergus 2014, "Visualizing and understanding convolutional networks"): how much less likely
+        the digit becomes when a patch of 5x5 pixels is wiped out, as a mean over the patches that cover a pixel. A patch in
+        every second place, 196 in all, in one batch.
+        """
+        places = [(row, column) for row in range(0, SIDE, 2) for column in range(0, SIDE, 2)]
+        covered = np.repeat(image[None], len(places) + 1, axis=0)
+        for one, (row, column) in zip(covered[1:], places, strict=True):
+            one[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3] = 0
+        logp = np.log(np.maximum(self.forecast(covered).digit_p[:, 0, digit], SMALLEST))
+        lost, count = np.zeros((2, SIDE, SIDE), np.float32)
+        for (row, column), fall in zip(places, logp[0] - logp[1:], strict=True):
+            patch = np.s_[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3]
+            lost[patch] += max(0.0, float(fall))
+            count[patch] += 1
+        lost /= count
+        return lost / lost.max() if lost.max() > 0 else lost
+
+    def _decide(self, digit_p: NDArray[np.float32], sum_p: NDArray[np.float32], found: int) -> Answer:
         confidence = float(min(digit_p.max(), sum_p.max()))
         return Answer(
             digit=int(digit_p.argmax()),
@@ -130,7 +159,8 @@ class Reader:
             digit_probabilities=digit_p,
             sum_probabilities=sum_p,
             confidence=confidence,
-            unsure=confidence < self.unsure_below,
+            unsure=confidence < self.unsure_below or found > 1,
+            found=found,
         )
 
 

@@ -65,14 +65,30 @@ class Augmentation:
     """Factor on the intensity, uniform within 1 - brightness and 1 + brightness."""
     contrast: float = 0.0
     """Factor on the distance from the image's mean, uniform within 1 - contrast and 1 + contrast."""
+    far: float = 0.0
+    """Share of the images turned, slanted, moved and resized up to three times as far as the others."""
+    coarse: float = 0.0
+    """Share of the images shown as small pictures of 9 to 18 pixels, blown up."""
+    thickness: float = 0.0
+    """Share of the images written with another pen: thicker or thinner strokes with harder or softer edges."""
+    softness: float = 0.0
+    """Share of the images blurred or sharpened, with their grey levels raised or lowered."""
+    gaps: float = 0.0
+    """Share of the images with pieces of their strokes erased."""
+    remains: float = 0.0
+    """Share of the images with specks and pieces of ruled lines that are no part of the digit."""
 
 
+SHARES = ("scale", "stretch", "far", "coarse", "thickness", "softness", "gaps", "remains")
+"""Fields of ``Augmentation`` that must be below 1."""
 WHOLE_NUMBERS = {
     "epochs": (1, 1_000_000),
     "batch_size": (1, 1_000_000),
     "held_out": (0, 10),
     "seed": (0, 2**32 - 1),
     "split_seed": (0, 2**32 - 1),
+    "drawn": (0, 1_000_000),
+    "non_digits": (0, 1_000_000),
 }
 """Fields that are whole numbers, and their range."""
 
@@ -125,6 +141,10 @@ class Recipe:
     """Decay per step of the averaged weights that the run ends with; 0 keeps the last weights."""
     augmentation: Augmentation = Augmentation()
     """How training images are changed at random."""
+    drawn: int = 0
+    """How many digits in forms that MNIST lacks are drawn anew for each epoch, and trained on beside the training images."""
+    non_digits: int = 0
+    """How many images without a digit, or with several, are drawn anew for each epoch: every digit is as likely there."""
     mean: float = 0.1307
     """Subtracted from intensities in 0..1 (the mean over MNIST's training images)."""
     std: float = 0.3081
@@ -152,7 +172,7 @@ class Recipe:
         _require(len(self.betas) == 2, f"betas is {self.betas}, but must be two numbers, such as 0.9,0.999")
         shares = {name: getattr(self, name) for name in ("label_smoothing", "ema", "momentum", "warmup")}
         shares |= {f"betas[{place}]": beta for place, beta in enumerate(self.betas)}
-        shares |= {f"augmentation.{name}": getattr(self.augmentation, name) for name in ("scale", "stretch")}
+        shares |= {f"augmentation.{name}": getattr(self.augmentation, name) for name in SHARES}
         for name, value in shares.items():
             _require(_is_number(value) and 0 <= value < 1, f"{name} is {value}, but must be at least 0 and below 1")
 

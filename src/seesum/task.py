@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from seesum.mnist import Digits, Images, Mnist, Part
 from seesum.recipe import InputError, Recipe, pick
+from seesum.strokes import draw_digits, draw_non_digits
 
+NO_DIGIT = -1
+"""In place of digit and answer: the image shows no digit, or several. Only training samples have it."""
 SMALLEST = 1e-30
 """Probabilities are raised to this before their logarithm is taken."""
 ADDENDS = 10
@@ -62,6 +65,15 @@ class Samples:
     """int64 [N], 0..9."""
     answers: Digits
     """int64 [N], answer classes of the operation, 0..S-1."""
+
+    def joined(self, other: Samples) -> Samples:
+        """These samples, then others."""
+        return Samples(
+            np.concatenate([self.images, other.images]),
+            np.concatenate([self.addends, other.addends]),
+            np.concatenate([self.digits, other.digits]),
+            np.concatenate([self.answers, other.answers]),
+        )
 
     def __len__(self) -> int:
         return len(self.digits)
@@ -194,6 +206,20 @@ def make_training_samples(part: Part, recipe: Recipe, epoch: int) -> Samples:
     operation = pick(OPERATIONS, recipe.operation, "operation")
     rng = np.random.default_rng([recipe.seed, epoch])
     return make_samples(part, operation, recipe.addends, rng, find_held_out(recipe))
+
+
+def make_drawn_samples(recipe: Recipe, epoch: int) -> Samples:
+    """The samples that a recipe draws for an epoch, counted from 0, and trains on beside those of the data.
+
+    First ``recipe.drawn`` digits (ten times as many samples with all ten addends), then ``recipe.non_digits`` images
+    of something else, whose digit and answer are ``NO_DIGIT``.
+    """
+    operation = pick(OPERATIONS, recipe.operation, "operation")
+    rng = np.random.default_rng([recipe.seed, epoch, 1])
+    digits = draw_digits(recipe.drawn, rng)
+    images, nothing = draw_non_digits(recipe.non_digits, rng), np.full(recipe.non_digits, NO_DIGIT, np.int64)
+    others = Samples(images, draw_addends(recipe.non_digits, rng), nothing, nothing)
+    return make_samples(digits, operation, recipe.addends, rng, find_held_out(recipe)).joined(others)
 
 
 def find_held_out(recipe: Recipe) -> Pairs:

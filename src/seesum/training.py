@@ -21,7 +21,7 @@ from seesum.network import count_parameters
 from seesum.progress import Progress
 from seesum.recipe import JobError
 from seesum.state import State
-from seesum.task import Splits
+from seesum.task import NO_DIGIT, Splits
 
 TALLY = ("loss", "digit_loss", "sum_loss", "digit_accuracy", "sum_accuracy", "both_accuracy")
 """What is kept of every step, over its batch."""
@@ -40,7 +40,7 @@ def train_epoch(state: State, batches: Batches, progress: Progress) -> list[dict
         with torch.autocast(device.type, torch.bfloat16, enabled=native):
             encoded = network.encode(image)
         output = network.add(encoded, batch.addend)
-        loss = measure_loss(output, batch.digit, batch.answer, recipe)
+        loss = measure_loss(output, batch.addend, batch.digit, batch.answer, recipe)
         loss.total.backward()  # type: ignore[no-untyped-call]
         state.optimiser.step(factor)
         if state.average:
@@ -60,11 +60,15 @@ def train_epoch(state: State, batches: Batches, progress: Progress) -> list[dict
 
 
 def _measure_steps(results: list[tuple[Tensor, Tensor, Tensor, Tensor]]) -> list[list[float]]:
-    """Accuracies of digit, sum and both of each step: all at once, as ten small operations a step cost a tenth of it."""
+    """Accuracies of digit, sum and both of each step: all at once, as ten small operations a step cost a tenth of it.
+
+    Images without a digit count for nothing.
+    """
     digit_logp, sum_logp, digit, answer = (torch.cat(parts) for parts in zip(*results, strict=True))
     right = torch.stack([digit_logp.argmax(1) == digit, sum_logp.argmax(1) == answer], 1).float()
-    right = torch.cat([right, right.prod(1, keepdim=True)], 1)
-    return [rows.mean(0).tolist() for rows in torch.split(right.cpu(), [len(step[2]) for step in results])]
+    right = torch.cat([right, right.prod(1, keepdim=True), (digit != NO_DIGIT).unsqueeze(1).float()], 1)
+    sums = [rows.sum(0) for rows in torch.split(right.cpu(), [len(step[2]) for step in results])]
+    return [(step[:3] / step[3].clamp_min(1)).tolist() for step in sums]
 
 
 def train_run(

@@ -6,6 +6,7 @@ from seesum.network import Network, System
 from seesum.recipe import Recipe, pick
 from seesum.systems.best import BEST
 from seesum.systems.fast import FAST
+from seesum.systems.hand import HAND
 from seesum.systems.hard_fusion import HARD_FUSION
 from seesum.systems.identity_adder import IDENTITY_ADDER
 from seesum.systems.logit import LOGIT
@@ -15,7 +16,8 @@ from seesum.systems.tiny import TINY
 from seesum.systems.wide import WIDE
 
 SYSTEMS: dict[str, System] = {
-    system.recipe.system: system for system in (SQUEEZE, WIDE, IDENTITY_ADDER, HARD_FUSION, LOGIT, FAST, BEST, TINY, MICRO)
+    system.recipe.system: system
+    for system in (SQUEEZE, WIDE, IDENTITY_ADDER, HARD_FUSION, LOGIT, FAST, HAND, BEST, TINY, MICRO)
 }
 DEFAULT_SYSTEM = FAST.recipe.system
 """What ``train`` trains when no system is named."""

@@ -1,0 +1,151 @@
+"""Figures as ink 0..1 at any size and with any pen: validation images of MNIST, handwriting fonts, and what is no digit.
+
+The 12,000 validation images are shared neither by a twin nor by the test images. Debian has the fonts: fonts-breip,
+fonts-femkeklaver, fonts-kristi, fonts-rufscript, fonts-sjfonts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
+
+from seesum.mnist import Part, load_mnist
+from seesum.recipe import Recipe
+from seesum.task import split_images
+
+Grey = NDArray[np.float64]
+Ink = Callable[[int, float | None], Grey]
+"""Ink 0..1 of a figure, its longer side so many pixels, drawn with a pen whose width is this share of it."""
+HANDWRITING = ("breip", "steve", "delphine", "rufscript", "kristi", "femkeklaver")
+LETTERS = "AEFHKMNRWaehkmw"
+"""Letters that no digit resembles."""
+
+
+@cache
+def find_validation() -> Part:
+    """The 12,000 validation images of MNIST."""
+    return split_images(load_mnist(), Recipe(system="", split="validate")).parts["validation"]
+
+
+def thin_strokes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Skeleton of strokes (Zhang & Suen 1984, Comm. ACM 27)."""
+    image = np.pad(mask, 1)
+    around = ((1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1))
+    changed = True
+    while changed:
+        changed = False
+        for triples in (((0, 2, 4), (2, 4, 6)), ((0, 2, 6), (0, 4, 6))):
+            p = [np.roll(image, shift, (0, 1)) for shift in around]
+            count = np.sum(p, axis=0)
+            turns = np.sum([~p[k] & p[(k + 1) % 8] for k in range(8)], axis=0)
+            alone = ~np.logical_or.reduce([p[i] & p[j] & p[k] for i, j, k in triples])
+            gone = image & (count >= 2) & (count <= 6) & (turns == 1) & alone
+            if gone.any():
+                image, changed = image & ~gone, True
+    return image[1:-1, 1:-1]
+
+
+def draw_digit(image: NDArray[np.uint8], size: int, width: float | None, rng: Generator) -> Grey:
+    """A digit of MNIST as ink 0..1 at ``size`` pixels, with its own strokes or with a pen of ``width`` (share of the size)."""
+    smooth = np.asarray(Image.fromarray(image).resize((112, 112), Image.Resampling.BICUBIC), np.float64)
+    smooth = ndimage.gaussian_filter(smooth, 1.5)
+    if width is None:
+        ink = np.clip((smooth - 70) / 60, 0, 1)
+    else:
+        away = ndimage.distance_transform_edt(~thin_strokes(smooth > 100))
+        radius = width * 112 * 20 / 28 / 2 * (1 + 0.15 * ndimage.gaussian_filter(rng.normal(0, 8, away.shape), 8))
+        ink = np.clip(radius - away + 0.5, 0, 1)
+    rows, columns = np.nonzero(ink > 0.1)
+    return resize_ink(ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1], size)
+
+
+def resize_ink(ink: Grey, size: int) -> Grey:
+    """Ink whose longer side has ``size`` pixels."""
+    scale = size / max(ink.shape)
+    shape = (max(2, round(ink.shape[1] * scale)), max(2, round(ink.shape[0] * scale)))
+    return np.asarray(Image.fromarray((ink * 255).astype(np.uint8)).resize(shape, Image.Resampling.LANCZOS), np.float64) / 255
+
+
+def draw_glyph(font: Path | None, text: str, size: int) -> Grey:
+    """A digit or letter as ink 0..1, ``size`` pixels high, in a font or in the one that pillow brings."""
+    points = max(12, round(size * 1.3))
+    face = ImageFont.truetype(str(font), points) if font else ImageFont.load_default(points)
+    left, top, right, bottom = face.getbbox(text)
+    image = Image.new("L", (max(2, round(right - left) + 2), max(2, round(bottom - top) + 2)))
+    ImageDraw.Draw(image).text((1 - left, 1 - top), text, 255, face)
+    return np.asarray(image, np.float64) / 255
+
+
+def find_fonts() -> list[Path]:
+    """Handwriting fonts that are installed."""
+    files = [path for path in Path("/usr/share/fonts").rglob("*") if path.suffix.lower() in (".ttf", ".otf")]
+    return sorted(path for path in files if any(word in path.name.lower() for word in HANDWRITING))
+
+
+def redraw_digit(image: NDArray[np.uint8], rng: Generator) -> Ink:
+    """A digit of MNIST with its own strokes, or with any pen."""
+    return lambda size, width: draw_digit(image, size, width, rng)
+
+
+def write_glyph(font: Path | None, text: str) -> Ink:
+    """A digit or letter of a font, whatever the pen."""
+    return lambda size, _: draw_glyph(font, text, size)
+
+
+def _draw_blank(_: Generator) -> Ink:
+    return lambda size, _: np.zeros((size, size))
+
+
+def _draw_letter(rng: Generator) -> Ink:
+    faces: list[Path | None] = [*find_fonts()] or [None]
+    return write_glyph(faces[rng.integers(len(faces))], LETTERS[rng.integers(len(LETTERS))])
+
+
+def _draw_face(rng: Generator) -> Ink:
+    def draw(size: int, width: float | None) -> Grey:
+        image, line = Image.new("L", (4 * size, 4 * size)), max(4, round(4 * size * (width or 0.1)))
+        pencil, shift = ImageDraw.Draw(image), rng.uniform(-0.1, 0.1, 6) * size
+        pencil.ellipse((line, line, 4 * size - line, 4 * size - line), outline=255, width=line)
+        for x, up in ((1.3 * size + shift[0], shift[1]), (2.7 * size + shift[2], shift[3])):
+            pencil.ellipse((x - line, 1.5 * size + up - line, x + line, 1.5 * size + up + line), fill=255)
+        pencil.arc((1.1 * size, 1.6 * size + shift[4], 2.9 * size, 3.1 * size + shift[5]), 20, 160, fill=255, width=line)
+        return np.asarray(image.resize((size, size), Image.Resampling.BOX), np.float64) / 255
+
+    return draw
+
+
+def _draw_texture(rng: Generator) -> Ink:
+    def draw(size: int, _: float | None) -> Grey:
+        field = ndimage.gaussian_filter(rng.normal(0, 1, (size, size)), rng.uniform(0.01, 0.12, 2) * size)
+        return np.asarray(field > np.quantile(field, rng.uniform(0.5, 0.9)), float)
+
+    return draw
+
+
+def _draw_several(rng: Generator) -> Ink:
+    found = find_validation()
+    rows = rng.choice(len(found.digits), int(rng.integers(2, 5)), replace=False)
+
+    def draw(size: int, width: float | None) -> Grey:
+        inks = [draw_digit(found.images[row], 80, width, rng) for row in rows]
+        tall = max(len(ink) for ink in inks)
+        padded = [np.pad(ink, ((0, tall - len(ink)), (0, int(rng.integers(8, 30))))) for ink in inks]
+        return resize_ink(np.hstack(padded), size)
+
+    return draw
+
+
+DOUBTFUL: dict[str, Callable[[Generator], Ink]] = {
+    "blank": _draw_blank,
+    "letters": _draw_letter,
+    "faces": _draw_face,
+    "textures": _draw_texture,
+    "several digits": _draw_several,
+}

@@ -1,0 +1,272 @@
+"""Where a picture's ink is: light, polarity, threshold, ruled lines, the strokes of one digit. numpy and scipy; no torch."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from seesum.decoding import Plane
+
+Mask = NDArray[np.bool_]
+"""[H, W]."""
+Box = tuple[slice, slice]
+"""Rows and columns."""
+
+FAINTEST_INK = 0.06
+"""Share of the paper's brightness by which the strongest ink must differ from it, or the picture counts as blank."""
+WINDOWS = (0.08, 0.16, 0.32, 0.64)
+"""Widths of strokes that are looked for, as shares of the picture's shorter side."""
+BRIGHT_INK = 0.6
+"""How much less is believed of bright ink on darker paper: bits of lit paper between shadows look like it."""
+EIGHT = np.ones((3, 3), bool)
+"""Neighbours of a pixel."""
+
+
+class Place(NamedTuple):
+    """Where the largest digit of a picture seems to be."""
+
+    box: Box
+    """Around its ink."""
+    bright: bool
+    """Whether ink is brighter than paper."""
+    found: int
+    """How many digits there seem to be."""
+    score: float
+    window: int
+    """Pixels of the square in which the paper around it was looked for."""
+
+
+def locate_digit(grey: Plane) -> Place | None:
+    """The most digit-like ink of grey levels [H, W], or None where nothing stands out.
+
+    Both polarities and four widths of stroke are tried. Ink stands out far from the paper around it, is thin for its size,
+    does not lie along the rim, and is not what the rim of the picture is made of.
+    """
+    if _measure_noise(grey) > 1:
+        grey = ndimage.gaussian_filter(grey, 0.8)
+    belief = _weigh_polarities(grey)
+    edges = ndimage.gaussian_gradient_magnitude(grey, 1.0, mode="nearest")
+    best: Place | None = None
+    tried = set()
+    for share in WINDOWS:
+        window = max(3, round(share * min(grey.shape)) | 1)
+        if window in tried:
+            continue
+        tried.add(window)
+        for bright in (False, True):
+            dark = grey.max() - grey if bright else grey
+            ink = even_light(dark, window)
+            mask, level = separate_ink(ink)
+            if level < FAINTEST_INK:
+                continue
+            cleaned = remove_lines(mask)
+            # a picture cut close around a 1 or a 7 is all line, so what is left without lines has to compare
+            for kept in [mask] if cleaned is mask else [cleaned, mask]:
+                place = _weigh_ink(kept, edges)
+                score = place.score * belief[bright] if place else 0.0
+                if place and (best is None or score > best.score):
+                    best = place._replace(bright=bright, score=score, window=window)
+    return best
+
+
+def even_light(grey: Plane, window: int) -> Plane:
+    """How much of the paper's light dark ink takes away, 0 (paper) to 1, [H, W], whatever the light.
+
+    The paper is a closing of the picture by a square wider than strokes, then an opening: both keep the edge of a shadow
+    where it is, which a mean over the neighbourhood would smear into something like ink.
+    """
+    paper = _estimate_paper(grey, window)
+    return np.asarray(((paper - grey) / np.maximum(paper, 24)).clip(0, 1), np.float32)
+
+
+def separate_ink(ink: Plane) -> tuple[Mask, float]:
+    """Which pixels are ink [H, W], and how strong it is (0 where nothing rises out of the noise).
+
+    Hysteresis: whatever reaches two fifths of the ink's strength and is joined to something that reaches three fifths.
+    """
+    floor = float(np.median(ink))
+    noise = 1.4826 * float(np.median(np.abs(ink - floor)))
+    strong = ink > max(_split_otsu(ink), floor + 3 * noise)
+    level = float(np.quantile(ink[strong], 0.7)) if strong.any() else 0.0
+    if level - floor < 4 * noise:
+        return np.zeros(ink.shape, bool), 0.0
+    labels, _ = ndimage.label(ink > max(floor + 0.4 * (level - floor), floor + 3 * noise), EIGHT)
+    kept = np.unique(labels[ink > floor + 0.6 * (level - floor)])
+    return np.isin(labels, kept[kept > 0]), level
+
+
+def remove_lines(mask: Mask, box: Box | None = None) -> Mask:
+    """Ink without ruled lines: straight, thin, from rim to rim, within 6 degrees of level or upright.
+
+    A line is a sheared row of which three quarters are ink. Where the ink across it is thicker than the line, a stroke
+    crosses, which stays.
+
+    Args:
+        mask: [H, W].
+        box: where the digit is; a line is one only if it goes on outside, as the bar of a 7 does not.
+    """
+    if min(mask.shape) < 40:
+        return mask
+    for axis in (0, 1):
+        turned = mask if axis == 0 else mask.T
+        height, width = turned.shape
+        columns = np.arange(width)
+        beyond = np.ones(width, bool)
+        if box is not None:
+            beyond[box[1 - axis]] = False
+            if beyond.sum() < 6:
+                continue
+        wide = ndimage.binary_dilation(turned, np.ones((3, 1)))
+        lengths = _measure_runs(turned)
+        lines = np.zeros_like(turned)
+        for slope in np.linspace(-0.1, 0.1, 21):
+            drift = np.round(slope * (columns - width / 2)).astype(int)
+            rows = np.arange(height)[:, None] + drift
+            inside = (rows >= 0) & (rows < height)
+            rows = rows.clip(0, height - 1)
+            met = wide[rows, columns] & inside
+            share = met.sum(1) / np.maximum(inside.sum(1), width / 2)
+            share = np.minimum(share, met[:, beyond].sum(1) / np.maximum(inside[:, beyond].sum(1), 1))
+            for row in np.flatnonzero(share > 0.75):
+                along = lengths[rows[row], columns]
+                thick = float(np.median(along[along > 0])) if along.any() else 0.0
+                if thick > max(3.0, 0.04 * height):
+                    continue
+                for away in (-1, 0, 1):
+                    near = (rows[row] + away).clip(0, height - 1)
+                    lines[near, columns] |= (lengths[near, columns] > 0) & (lengths[near, columns] <= thick + 2)
+        if lines.any():
+            lines = ndimage.binary_dilation(lines, np.ones((3, 1))) & (lengths <= lengths[lines].max())
+            turned = ndimage.binary_opening(turned & ~lines, np.ones((2, 1))) | (
+                turned & ~ndimage.binary_dilation(lines, EIGHT, 2)
+            )
+            mask = turned if axis == 0 else turned.T
+    return mask
+
+
+def group_strokes(mask: Mask, gap: int = 2) -> tuple[NDArray[np.int32], list[Box]]:
+    """Ink that belongs together: labels [H, W] from 1, 0 without ink, and the boxes of the groups.
+
+    Strokes are joined over gaps of about their own width and at least ``gap`` pixels, and smaller ones with the larger whose
+    box they nearly touch, but not two tall ones side by side: those are two digits.
+    """
+    reach = max(gap / 2, 0.6 * measure_stroke(mask))
+    away = ndimage.distance_transform_edt(~mask) if mask.any() else np.full(mask.shape, np.inf)
+    labels, count = ndimage.label(away <= reach, EIGHT)
+    labels = np.where(mask, labels, 0).astype(np.int32)
+    boxes = ndimage.find_objects(labels)
+    order = sorted(range(count), key=lambda i: -_extent(boxes[i]))
+    for at, big in enumerate(order):
+        if boxes[big] is None:
+            continue
+        for small in order[at + 1 :]:
+            if boxes[small] is not None and _belongs(boxes[small], boxes[big]):
+                labels[boxes[small]][labels[boxes[small]] == small + 1] = big + 1
+                boxes[big], boxes[small] = _unite(boxes[big], boxes[small]), None
+    return labels, boxes
+
+
+def measure_stroke(mask: Mask) -> float:
+    """Mean width of strokes in pixels: across a bar of width w the mean distance to its edge is w / 4."""
+    if not mask.any():
+        return 0.0
+    distance = ndimage.distance_transform_edt(np.pad(mask, 1))
+    return float(4 * (distance[distance > 0] - 0.5).mean()) + 0.5
+
+
+def _estimate_paper(grey: Plane, window: int) -> Plane:
+    paper = ndimage.grey_closing(grey, size=(window, window), mode="nearest")
+    return np.asarray(ndimage.grey_opening(paper, size=(window, window), mode="nearest"), np.float32)
+
+
+def _weigh_polarities(grey: Plane) -> tuple[float, float]:
+    """How much to believe of dark ink, and of bright ink: where the rim is all of one level, that is the paper's."""
+    rim = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    low, high = np.quantile(grey, (0.005, 0.995))
+    least, middle, most = (np.quantile(rim, (0.1, 0.5, 0.9)) - low) / max(high - low, 1e-6)
+    if most - least > 0.25 or 0.2 < middle < 0.75:
+        return 1.0, BRIGHT_INK
+    return (1.0, 0.1) if middle > 0.5 else (0.1, 1.0)
+
+
+def _weigh_ink(mask: Mask, edges: Plane) -> Place | None:
+    """The group of strokes that is most like a digit, by contrast, size, thinness and distance from the rim."""
+    labels, boxes = group_strokes(mask)
+    height, width = mask.shape
+    scores = np.zeros(len(boxes))
+    rim = np.ones(mask.shape, bool)
+    rim[1:-1, 1:-1] = False
+    for i, box in enumerate(boxes):
+        if box is None:
+            continue
+        own = labels[box] == i + 1
+        size = max(own.shape)
+        if own.sum() < 4 or size < 3:
+            continue
+        around = tuple(slice(max(0, part.start - 4), part.stop + 4) for part in box)
+        own = labels[around] == i + 1
+        contrast = float(np.median(edges[around][ndimage.binary_dilation(own, EIGHT) & ~ndimage.binary_erosion(own, EIGHT)]))
+        thin = min(1.0, 0.33 * size / measure_stroke(own))
+        contact = float((rim[around] & own).sum()) / size
+        scores[i] = contrast * np.sqrt(size / max(height, width)) * thin**4 / (1 + 8 * max(0.0, contact - 0.3))
+    if not scores.any():
+        return None
+    main = int(scores.argmax())
+    tall = _extent(boxes[main])
+    found = sum(
+        score > 0.5 * scores[main] and _extent(box) > 0.5 * tall for score, box in zip(scores, boxes, strict=True) if box
+    )
+    return Place(boxes[main], False, int(found), float(scores[main]), 0)
+
+
+def _belongs(small: Box, big: Box) -> bool:
+    """Whether the ink in a smaller box is part of the digit in a bigger one."""
+    (top, left), (bottom, right) = ((part.start for part in big), (part.stop for part in big))
+    size = max(bottom - top, right - left)
+    gap = max(small[1].start - right, left - small[1].stop, small[0].start - bottom, top - small[0].stop, 0)
+    tall, wide = small[0].stop - small[0].start, small[1].stop - small[1].start
+    shared = min(right, small[1].stop) - max(left, small[1].start)
+    if tall > 0.6 * (bottom - top) and shared < 0.3 * min(wide, right - left) and gap > 0.06 * size:
+        return False
+    if wide > 0.6 * (right - left) and tall > 0.5 * size and gap > 0.06 * size:
+        return False
+    return gap < 0.2 * size
+
+
+def _extent(box: Box | None) -> float:
+    return 0.0 if box is None else float(np.hypot(box[0].stop - box[0].start, box[1].stop - box[1].start))
+
+
+def _unite(first: Box, second: Box) -> Box:
+    rows, columns = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(first, second, strict=True))
+    return rows, columns
+
+
+def _measure_runs(mask: Mask) -> NDArray[np.int64]:
+    """For each pixel of ink the length of the vertical run of ink through it; 0 elsewhere."""
+    padded = np.pad(mask, ((1, 1), (0, 0)))
+    index = np.arange(len(padded))[:, None]
+    above = np.maximum.accumulate(np.where(padded, -1, index), axis=0)
+    below = np.minimum.accumulate(np.where(padded, len(padded), index)[::-1], axis=0)[::-1]
+    return np.where(padded, below - above - 1, 0)[1:-1]
+
+
+def _measure_noise(grey: Plane) -> float:
+    """Standard deviation of the noise in grey levels, from what a small cross-shaped difference leaves (Immerkaer 1996)."""
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    return float(1.4826 * np.median(np.abs(ndimage.convolve(grey, kernel))) / 6)
+
+
+def _split_otsu(values: Plane) -> float:
+    """Threshold between two classes of values 0..1 (Otsu 1979, IEEE Trans. Sys. Man. Cyber. 9)."""
+    counts, edges = np.histogram(values, 256, (0, 1))
+    centres = (edges[1:] + edges[:-1]) / 2
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    sums = np.cumsum(counts * centres)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
+    return float(edges[1 + int(np.nanargmax(between[:-1]))]) if np.isfinite(between[:-1]).any() else 1.0
