@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import struct
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +98,34 @@ def command(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
         return Done(int(ended.value.code or 0), captured.out, captured.err)
 
     return run
+
+
+class Server:
+    """``seesum serve`` as a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str], address: str) -> None:
+        self.process, self.address = process, address
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(40)
+
+
+@contextmanager
+def start_server(*words: object, code: str = "") -> Iterator[Server]:
+    """A server on a free port, with options of the command or, as Python, a call of ``serve`` instead of it."""
+    start = ["-c", code] if code else ["-m", "seesum", "serve", *map(str, words), "--port", "0", "--json"]
+    process = subprocess.Popen([sys.executable, *start], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    printed = ""
+    while "http" not in printed and (line := process.stdout.readline()):
+        printed += line
+    assert "http" in printed, process.stderr.read()
+    address = printed[printed.index("http") :].partition('"')[0].strip()
+    try:
+        yield Server(process, address.rstrip("/"))
+    finally:
+        process.kill()
+        process.communicate()

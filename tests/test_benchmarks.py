@@ -84,3 +84,20 @@ def test_photos_are_not_read_by_who_has_seen_them(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert "fast was trained on images that are simulated here" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["rates", "batching"])
+def test_serve(what: str, tmp_path: Path) -> None:
+    printed = run_script(tmp_path, "serve.py", what, "--rounds", "1", "--seconds", "0.2")
+    assert "cpu ms" in printed
+    assert not list(tmp_path.iterdir()), "a trial stores nothing"
+
+
+@pytest.mark.slow
+def test_screenshots(tmp_path: Path) -> None:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium is installed; .ci/run installs it")
+    run_script(tmp_path, "screenshots.py", "--out", str(tmp_path), "--chromium", chromium)
+    assert len(list(tmp_path.glob("page*.png"))) == 3

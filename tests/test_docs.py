@@ -9,9 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
+from conftest import start_server
 from seesum.checkpoint import SHIPPED, Run, read_csv
 from seesum.systems import SYSTEMS
 
@@ -52,6 +54,10 @@ def place(tmp_path_factory: pytest.TempPathFactory, small_run: Run, small_data: 
 def test_command(line: str, command: Any, place: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place)
     words = shlex.split(line)[1:]
+    if words[0] == "serve":
+        with start_server(*(word for word in words[1:] if word != "--open")) as server:
+            assert b"seesum" in urlopen(server.address).read()
+        return
     small = SMALL.get(words[0], [])
     if words[0] in ("study", "reproduce", "compare"):
         small = [*small, "--data", str(small_data)]
@@ -62,7 +68,19 @@ def test_command(line: str, command: Any, place: Path, small_data: Path, monkeyp
 
 def test_commands_are_found() -> None:
     shown = {command.split()[1] for command in find_commands("seesum ")}
-    assert shown >= {"train", "evaluate", "predict", "show", "report", "study", "systems", "reproduce", "compare", "export"}
+    assert shown >= {
+        "train",
+        "evaluate",
+        "predict",
+        "show",
+        "report",
+        "study",
+        "systems",
+        "reproduce",
+        "compare",
+        "export",
+        "serve",
+    }
 
 
 @pytest.mark.parametrize("command", find_commands("make"))

@@ -40,7 +40,7 @@ def test_verbs_are_public_and_have_a_command() -> None:
     verbs = {
         name
         for name in functions
-        if getattr(seesum, name).__module__ in ("seesum.verbs", "seesum.judgements", "seesum.campaigns")
+        if getattr(seesum, name).__module__ in ("seesum.verbs", "seesum.judgements", "seesum.campaigns", "seesum.serving")
     }
     assert commands - {"systems"} == verbs - {"list_systems"}
 
@@ -57,7 +57,7 @@ def test_wheel_in_a_bare_environment(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert len([name for name in names if name.startswith("seesum/data/mnist/") and name.endswith(".xz")]) == 4
-    assert {"seesum/data/mnist/LICENSE.md", "seesum/py.typed"} <= set(names)
+    assert {"seesum/data/mnist/LICENSE.md", "seesum/py.typed", "seesum/server/page.html"} <= set(names)
     assert not [name for name in names if name.startswith(("tests/", "results/"))]
 
     bare = tmp_path / "bare"

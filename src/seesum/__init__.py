@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from seesum.mnist import load_mnist as load_mnist
     from seesum.reader import Answer as Answer, Reader as Reader
     from seesum.recipe import InputError as InputError, JobError as JobError, Recipe as Recipe
+    from seesum.serving import serve as serve
     from seesum.studies import Study as Study
     from seesum.systems import SYSTEMS as SYSTEMS
     from seesum.verbs import (
@@ -47,6 +48,7 @@ _HOMES = {
     "predict": "verbs",
     "report": "verbs",
     "reproduce": "campaigns",
+    "serve": "serving",
     "show": "verbs",
     "study": "campaigns",
     "train": "verbs",

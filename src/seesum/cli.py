@@ -34,6 +34,7 @@ from seesum.options import (
     gather_changes,
 )
 from seesum.recipe import LATEST, InputError, JobError
+from seesum.serve_command import serve
 
 app = typer.Typer(
     name="seesum",
@@ -221,7 +222,7 @@ def export(
     typer.echo(f"{made.path}: {made.bytes:,} bytes; its probabilities are the network's within {made.largest_difference:.1e}")
 
 
-for _command in (study, reproduce, compare):
+for _command in (study, reproduce, compare, serve):
     app.command()(_command)
 
 

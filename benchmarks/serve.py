@@ -1,0 +1,259 @@
+"""How fast does `seesum serve` answer, beside a bare FastAPI handler around the same network? Real sockets, one machine.
+
+    python benchmarks/serve.py rates       # requests per second and latency at concurrency 1, 8, 64, in turn with the bare one
+    python benchmarks/serve.py batching    # the same server with and without working together on what waits together
+    python benchmarks/serve.py memory      # resident memory over 100,000 requests
+
+Rows go to serve-rates.csv, serve-batching.csv and serve-memory.csv in results/. The client runs on the same machine and
+takes its share of it; `cpu_ms` is the server's own processor time per request, which other work on the machine disturbs less.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+import seesum
+from seesum.checkpoint import write_csv
+from seesum.console import print_rows
+from seesum.provenance import collect_versions, describe_hardware, find_commit
+
+OURS = """
+from seesum.serving import serve
+from seesum.server.limits import Limits
+serve({run!r}, port=0, limits=Limits({limits}), ready=lambda address: print(address, flush=True))
+"""
+BARE = """
+import io, os, socket
+import numpy as np
+import onnxruntime
+import uvicorn
+from fastapi import FastAPI, Form, UploadFile
+from PIL import Image
+
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = 1
+session = onnxruntime.InferenceSession({model!r}, options, providers=["CPUExecutionProvider"])
+app = FastAPI()
+
+@app.post("/predict")
+async def predict(image: UploadFile, add: int = Form()):
+    pixels = np.asarray(Image.open(io.BytesIO(await image.read())).convert("L"))
+    digit, total = session.run(None, {{"image": pixels[None, None], "addend": np.array([add])}})
+    return {{
+        "digit": int(digit.argmax()), "sum": int(total.argmax()),
+        "digit_probabilities": digit[0].tolist(), "sum_probabilities": total[0].tolist(),
+    }}
+
+listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+print("http://127.0.0.1:%d/" % listener.getsockname()[1], flush=True)
+uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[listener])
+"""
+
+
+class Measured(NamedTuple):
+    """What one client saw, and what its server spent."""
+
+    rate: float
+    """Requests per second."""
+    p50: float
+    """Milliseconds."""
+    p99: float
+    """Milliseconds."""
+    cpu: float
+    """Milliseconds of the server's processor time per request."""
+
+
+@contextmanager
+def start_server(code: str) -> Iterator[tuple[int, int]]:
+    """Process id and port of a server that prints its address."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout is not None
+    address = process.stdout.readline()
+    try:
+        yield process.pid, int(address.rstrip("/\n").rpartition(":")[2])
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def write_requests(count: int) -> list[bytes]:
+    """Whole HTTP requests, each with a 28x28 PNG of a test image and an addend, as a browser's form sends them."""
+    requests = []
+    for place, image in enumerate(seesum.load_mnist().test.images[:count]):
+        file = io.BytesIO()
+        Image.fromarray(image).save(file, "PNG")
+        body = (
+            b'--line\r\nContent-Disposition: form-data; name="image"; filename="digit.png"\r\nContent-Type: image/png\r\n\r\n'
+            + file.getvalue()
+            + b'\r\n--line\r\nContent-Disposition: form-data; name="add"\r\n\r\n%d\r\n--line--\r\n' % (place % 10)
+        )
+        head = "POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; boundary=line\r\n"
+        requests.append(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    return requests
+
+
+class Client(asyncio.Protocol):
+    """One connection that asks again as soon as it is answered. Bare, so that it costs little of the shared machine."""
+
+    def __init__(self, requests: list[bytes], seconds: list[float], until: float, most: float) -> None:
+        """Ask until a time or until so many answers are in ``seconds``, which all clients share."""
+        self.requests, self.seconds, self.until, self.most = requests, seconds, until, most
+        self.done = asyncio.get_running_loop().create_future()
+        self.received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ask first."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.ask()
+
+    def ask(self) -> None:
+        """Send the next request, or end."""
+        if len(self.seconds) >= self.most or time.perf_counter() >= self.until:
+            self.transport.close()
+            self.done.set_result(None)
+            return
+        self.sent = time.perf_counter()
+        self.transport.write(self.requests[len(self.seconds) % len(self.requests)])
+
+    def data_received(self, data: bytes) -> None:
+        """Take an answer."""
+        self.received += data
+        head, end, body = self.received.partition(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or -1)
+        if not end or len(body) < length:
+            return
+        if not head.startswith(b"HTTP/1.1 200"):
+            self.done.set_exception(RuntimeError(self.received.decode()))
+            return
+        self.received = b""
+        self.seconds.append(time.perf_counter() - self.sent)
+        self.ask()
+
+
+async def ask_server(port: int, requests: list[bytes], concurrency: int, span: float, most: float = np.inf) -> list[float]:
+    """Seconds of each request, with so many at once, for a span of seconds or until there are ``most``."""
+    seconds: list[float] = []
+    until = time.perf_counter() + span
+    loop = asyncio.get_running_loop()
+    clients = [
+        (await loop.create_connection(lambda: Client(requests, seconds, until, most), "127.0.0.1", port))[1]
+        for _ in range(concurrency)
+    ]
+    await asyncio.gather(*(client.done for client in clients))
+    return seconds
+
+
+def measure_server(pid: int, port: int, requests: list[bytes], concurrency: int, span: float) -> Measured:
+    """One client's figures, after a short warm-up."""
+    asyncio.run(ask_server(port, requests, concurrency, min(span, 0.5)))
+    spent, started = read_cpu(pid), time.perf_counter()
+    seconds = asyncio.run(ask_server(port, requests, concurrency, span))
+    took, spent = time.perf_counter() - started, read_cpu(pid) - spent
+    p50, p99 = np.quantile(seconds, [0.5, 0.99]) * 1000
+    return Measured(len(seconds) / took, float(p50), float(p99), 1000 * spent / len(seconds))
+
+
+def read_cpu(pid: int) -> float:
+    """Seconds of processor time that a process has had (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def read_memory(pid: int) -> float:
+    """Resident memory of a process, MiB (Linux)."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def take_turns(contestants: dict[str, str], rounds: int, span: float, concurrencies: tuple[int, ...]) -> list[dict[str, Any]]:
+    """Rows for each contestant and concurrency: medians over the rounds, in which the contestants take turns."""
+    requests = write_requests(500)
+    measured: dict[tuple[str, int], list[Measured]] = {}
+    for count in range(rounds):
+        for name, code in contestants.items():
+            with start_server(code) as (pid, port):
+                for concurrency in concurrencies:
+                    one = measure_server(pid, port, requests, concurrency, span)
+                    measured.setdefault((name, concurrency), []).append(one)
+                    print(f"round {count + 1}: {name}, {concurrency} at once: {one.rate:.0f}/s", flush=True)
+    rows = []
+    for (name, concurrency), results in measured.items():
+        middle = {field: statistics.median(getattr(one, field) for one in results) for field in Measured._fields}
+        rows.append(
+            {
+                "contestant": name,
+                "concurrency": concurrency,
+                "n": rounds,
+                "requests_per_second": f"{middle['rate']:.0f}",
+                "best_round": f"{max(one.rate for one in results):.0f}",
+                "p50_ms": f"{middle['p50']:.2f}",
+                "p50_ms_min": f"{min(one.p50 for one in results):.2f}",
+                "p99_ms": f"{middle['p99']:.2f}",
+                "cpu_ms": f"{middle['cpu']:.3f}",
+                "cpu_ms_min": f"{min(one.cpu for one in results):.3f}",
+            }
+        )
+    return rows
+
+
+def measure_memory(total: int) -> list[dict[str, Any]]:
+    """Resident memory of a server of ``fast`` at ten points over so many requests, 8 at once."""
+    requests, rows = write_requests(500), []
+    with start_server(OURS.format(run="fast", limits="")) as (pid, port):
+        for part in range(11):
+            if part:
+                asyncio.run(ask_server(port, requests, 8, np.inf, total // 10))
+            rows.append({"requests": part * (total // 10), "resident_mib": f"{read_memory(pid):.1f}"})
+    return rows
+
+
+def main() -> None:
+    """Parse, measure, print and store."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["rates", "batching", "memory"])
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement; fewer than 2: a trial, not stored")
+    parser.add_argument("--requests", type=int, default=100_000, help="for memory; fewer: a trial, whose rows are not stored")
+    parser.add_argument("--out", default="results", help="folder of the CSV")
+    given = parser.parse_args()
+    whole = given.seconds >= 2 and given.requests >= 100_000
+    if given.what == "memory":
+        rows = measure_memory(given.requests)
+    elif given.what == "batching":
+        names = {"one by one": "together=1", "what waits together": ""}
+        contestants = {name: OURS.format(run="fast", limits=limits) for name, limits in names.items()}
+        rows = take_turns(contestants, given.rounds, given.seconds, (1, 8, 64))
+    else:
+        contestants = {}
+        for run in ("fast", "best"):
+            model = Path(seesum.__file__).parent / "data" / "networks" / run / "model.onnx"
+            contestants |= {f"seesum serve, {run}": OURS.format(run=run, limits="")}
+            contestants |= {f"bare handler, {run}": BARE.format(model=str(model))}
+        rows = take_turns(contestants, given.rounds, given.seconds, (1, 8, 64))
+    print_rows(rows, *rows[0])
+    if whole:
+        hardware, versions = describe_hardware("cpu", ""), collect_versions()
+        origin = {"date": time.strftime("%Y-%m-%d"), "commit": find_commit(), "processor": hardware["processor"]}
+        origin |= {"cores": str(os.cpu_count()), "python": versions["python"]}
+        path = Path(given.out) / f"serve-{given.what}.csv"
+        write_csv(path, [{**origin, **row} for row in rows])
+        print(f"The rows are in {path}")
+
+
+if __name__ == "__main__":
+    main()

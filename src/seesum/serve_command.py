@@ -1,0 +1,33 @@
+"""The command that serves. ``cli.py`` registers it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from seesum.console import print_json
+from seesum.options import Json, RunOption
+
+
+def serve(
+    run: RunOption = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on. 0.0.0.0: all of this machine, under whatever name it is asked for.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 for any free one.")] = 8000,
+    opened: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Open a page to draw on, and an HTTP API; until Ctrl-C."""
+    from seesum import serving
+
+    def announce(address: str) -> None:
+        if as_json:
+            print_json({"address": address})
+        else:
+            typer.echo(f"Draw at {address} (Ctrl-C ends)")
+        if opened:
+            typer.launch(address)
+
+    serving.serve(run, host=host, port=port, ready=announce)

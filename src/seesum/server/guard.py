@@ -1,0 +1,96 @@
+"""What every request passes before the application sees it: the host that it names, room, headers, the count."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from typing import TYPE_CHECKING
+
+from seesum.server.counters import Counters
+from seesum.server.limits import Limits, RequestError, make_busy
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LOOPBACK = re.compile(rb"(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?", re.IGNORECASE)
+"""Hosts that name this machine. The port is free: behind a tunnel it is another one, and rebinding is stopped by the name."""
+HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+]
+"""On every response."""
+CLOSED = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+"""On every response that brings no policy of its own."""
+
+
+class Guard:
+    """ASGI middleware. One layer, since each costs every request some microseconds."""
+
+    def __init__(self, app: ASGIApp, counters: Counters, limits: Limits, any_host: bool) -> None:
+        """Wrap an application.
+
+        Args:
+            app: what answers.
+            counters: what it did.
+            limits: how many requests there may be at once.
+            any_host: answer whatever ``Host`` a request names. Otherwise only names of this machine: a page of somebody
+                else, whose name was made to point here (DNS rebinding), gets nothing.
+        """
+        self.app, self.counters, self.limits, self.any_host = app, counters, limits, any_host
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the start and end of the application."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status: int | None = None
+
+        async def send_guarded(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = message["headers"] = [*message.get("headers", ()), *HEADERS]
+                if not any(name == b"content-security-policy" for name, _ in headers):
+                    headers.append(CLOSED)
+            await send(message)
+
+        counters = self.counters
+        counters.running += 1
+        try:
+            refusal = self._refuse(scope)
+            if refusal is None:
+                await self.app(scope, receive, send_guarded)
+            else:
+                await _send_refusal(refusal, send_guarded)
+        except Exception:
+            logging.getLogger(__name__).exception("a request failed")
+            if status is None:
+                await _send_refusal(RequestError(500, "the server failed to answer; its log says why"), send_guarded)
+        finally:
+            counters.running -= 1
+            counters.record(scope["path"], status or 500, time.perf_counter() - started)
+
+    def _refuse(self, scope: Scope) -> RequestError | None:
+        if not self.any_host:
+            host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+            if not LOOPBACK.fullmatch(host):
+                return RequestError(
+                    421, "this server answers only to localhost; start it with --host to open it to other names"
+                )
+        if self.counters.running > self.limits.requests and scope["path"] not in ("/health", "/metrics"):
+            return make_busy()
+        return None
+
+
+async def _send_refusal(refusal: RequestError, send: Send) -> None:
+    headers = [(name.lower().encode(), value.encode()) for name, value in refusal.headers.items()]
+    body = refusal.encode()
+    headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

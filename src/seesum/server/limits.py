@@ -1,0 +1,52 @@
+"""How much the server takes on, and how it says no."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on one request and on all of them together."""
+
+    body: int = 8 * 2**20
+    """Bytes of a request's body. A phone's photo has 3 to 6 million; the page makes pictures smaller before it sends them."""
+    pixels: int = 25_000_000
+    """Of a picture, read from its header before anything is decoded. A phone's photo has 12 million."""
+    decoding: float = 3.0
+    """Seconds that decoding one picture may take. 25 million pixels take about one."""
+    receiving: float = 10.0
+    """Seconds in which a request's body must have arrived."""
+    answering: float = 20.0
+    """Seconds after which a request that is still waiting for its answer is given up."""
+    stopping: int = 30
+    """Seconds that running requests have to finish after SIGTERM."""
+    batch: int = 256
+    """Pictures in one request."""
+    waiting: int = 512
+    """Pictures that wait or are worked on; beyond it a request is told to come back later."""
+    requests: int = 256
+    """Requests in the house; with ``body``, a bound on memory."""
+    together: int = 64
+    """Pictures that go through the network together, if so many wait."""
+
+
+class RequestError(Exception):
+    """A request that is not answered. Its sentence says what is wrong, what was expected and what to do."""
+
+    def __init__(self, status: int, sentence: str, headers: dict[str, str] | None = None) -> None:
+        """Keep the HTTP status, the sentence, and headers such as ``Retry-After``."""
+        super().__init__(sentence)
+        self.status, self.sentence, self.headers = status, sentence, headers or {}
+
+    def encode(self) -> bytes:
+        """The body of the response."""
+        return json.dumps({"error": self.sentence}, ensure_ascii=False).encode()
+
+
+def make_busy() -> RequestError:
+    """The refusal of a request for which there is no room now."""
+    return RequestError(
+        503, "the server has more work than it can do now; send the request again in a second", {"Retry-After": "1"}
+    )
