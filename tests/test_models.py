@@ -23,7 +23,7 @@ from seesum.exporting import attach_metadata, describe_run, draw_compared
 from seesum.mnist import Mnist
 from seesum.models import FILE, INPUTS, METADATA, OUTPUTS, Model, find_source
 from seesum.network import Network
-from seesum.preprocess import Picture
+from seesum.decoding import Picture
 from seesum.recipe import InputError, JobError
 
 ROOT = Path(__file__).parents[1]

@@ -123,13 +123,14 @@ class Reader:
 
     def answer_prepared(self, prepared: Sequence[Prepared], addends: Digits) -> list[Answer]:
         """Answers for N pictures that ``prepare_picture`` has prepared, with addends [N]."""
-        images, rows = np.stack([one.image for one in prepared]), np.arange(len(prepared))
+        images = np.stack([one.image for one in prepared])
         if isinstance(self.network, Model):
             digit_p, sum_p = self.network.answer(images, addends)
         else:
-            forecast = self.forecast(images)
+            forecast, rows = self.forecast(images), np.arange(len(images))
             digit_p, sum_p = forecast.digit_p[rows, addends], forecast.sum_p[rows, addends]
-        return [self._decide(*one, prepared[row].found) for row, *one in zip(rows, digit_p, sum_p, strict=True)]
+        rows_of = zip(digit_p, sum_p, prepared, strict=True)
+        return [self._decide(digit, total, one.found) for digit, total, one in rows_of]
 
     def trace_saliency(self, image: NDArray[np.uint8], digit: int) -> NDArray[np.float32]:
         """Where the ink is that speaks for a digit in an image uint8 [28, 28]: [28, 28], 0 to 1 (all 0 where none does).

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seesum.preprocess import PictureError, Prepared, prepare_picture
+from seesum.decoding import PictureError
+from seesum.preprocess import Prepared, prepare_picture
 from seesum.reader import Answer, Reader
 from seesum.server.limits import Limits, RequestError
 from seesum.server.uploads import Question, open_picture
