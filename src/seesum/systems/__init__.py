@@ -17,7 +17,7 @@ from seesum.systems.wide import WIDE
 
 SYSTEMS: dict[str, System] = {
     system.recipe.system: system
-    for system in (SQUEEZE, WIDE, IDENTITY_ADDER, HARD_FUSION, LOGIT, FAST, HAND, BEST, TINY, MICRO)
+    for system in (SQUEEZE, WIDE, IDENTITY_ADDER, HARD_FUSION, LOGIT, FAST, BEST, HAND, TINY, MICRO)
 }
 DEFAULT_SYSTEM = FAST.recipe.system
 """What ``train`` trains when no system is named."""

@@ -1,4 +1,4 @@
-"""Ours, the most accurate: one network of six plain convolutions, some minutes of training on one core.
+"""Ours, the most accurate of those trained on MNIST alone: six plain convolutions, some minutes of training on one core.
 
 The network: conv3x3 1->32, 32->32, max-pooling, 32->64, 64->64, 64->128, 128->128, each without padding and with BatchNorm
 and ReLU; the mean over the 4x4 that is left; ten logits; the exact adder. Without padding an image shrinks as it passes
@@ -45,7 +45,7 @@ BEST = System(
         ema=0.998,
         augmentation=Augmentation(rotate=7, shift=0.03, scale=0.07, shear=0.07, elastic=0.35),
     ),
-    summary="ours: the most accurate on MNIST's own images",
+    summary="ours: one network of six plain convolutions, the most accurate of those trained on MNIST alone",
     features=FEATURES,
     build_encoder=build_encoder,
     result=Result(digit=99.70, sum=99.70, runs=3),
