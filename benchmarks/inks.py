@@ -53,16 +53,38 @@ def thin_strokes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return image[1:-1, 1:-1]
 
 
+def enlarge_digit(image: NDArray[np.uint8]) -> Grey:
+    """An image of MNIST at four times its size, its edges smooth."""
+    large = np.asarray(Image.fromarray(image).resize((112, 112), Image.Resampling.BICUBIC), np.float64)
+    return np.asarray(ndimage.gaussian_filter(large, 1.5))
+
+
+def count_pieces(mask: NDArray[np.bool_]) -> tuple[int, int]:
+    """How many pieces of ink there are, and how many of paper: a loop encloses one."""
+    return int(ndimage.label(mask, np.ones((3, 3)))[1]), int(ndimage.label(~np.pad(mask, 1))[1])
+
+
+def keeps_shape(image: NDArray[np.uint8]) -> bool:
+    """Whether a hard pen gives the same digit: no stroke so faint, and no gap so narrow, that a threshold decides."""
+    smooth = enlarge_digit(image)
+    return len({count_pieces(smooth > level) for level in (60, 100, 140)}) == 1
+
+
 def draw_digit(image: NDArray[np.uint8], size: int, width: float | None, rng: Generator) -> Grey:
-    """A digit of MNIST as ink 0..1 at ``size`` pixels, with its own strokes or with a pen of ``width`` (share of the size)."""
-    smooth = np.asarray(Image.fromarray(image).resize((112, 112), Image.Resampling.BICUBIC), np.float64)
-    smooth = ndimage.gaussian_filter(smooth, 1.5)
+    """A digit of MNIST as ink 0..1 at ``size`` pixels, with its own strokes or with a pen of ``width`` (share of the size).
+
+    A pen so thick that it fills a loop is taken thinner.
+    """
+    smooth = enlarge_digit(image)
     if width is None:
         ink = np.clip((smooth - 70) / 60, 0, 1)
     else:
         away = ndimage.distance_transform_edt(~thin_strokes(smooth > 100))
-        radius = width * 112 * 20 / 28 / 2 * (1 + 0.15 * ndimage.gaussian_filter(rng.normal(0, 8, away.shape), 8))
-        ink = np.clip(radius - away + 0.5, 0, 1)
+        tremor = 1 + 0.15 * ndimage.gaussian_filter(rng.normal(0, 8, away.shape), 8)
+        for share in (1.0, 0.75, 0.5):
+            ink = np.clip(share * width * 112 * 20 / 28 / 2 * tremor - away + 0.5, 0, 1)
+            if count_pieces(ink > 0.5)[1] >= count_pieces(smooth > 100)[1]:
+                break
     rows, columns = np.nonzero(ink > 0.1)
     return resize_ink(ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1], size)
 

@@ -14,7 +14,7 @@ from numpy.random import Generator
 from PIL import Image
 from scipy import ndimage
 
-from inks import DOUBTFUL, Grey, Ink, find_fonts, find_validation, redraw_digit, write_glyph
+from inks import DOUBTFUL, Grey, Ink, find_fonts, find_validation, keeps_shape, redraw_digit, write_glyph
 from seesum.recipe import InputError
 
 Colour = tuple[int, int, int]
@@ -211,10 +211,15 @@ def simulate(part: str, count: int, seed: int = 0, fonts: bool = False) -> list[
     found, faces = find_validation(), find_fonts()
     if fonts and not faces:
         raise InputError("no handwriting font is installed; install Debian's fonts-breip, fonts-kristi or fonts-sjfonts")
-    pictures = []
-    for row in rng.choice(len(found.digits), count, replace=count > len(found.digits)):
-        digit = int(rng.integers(10)) if fonts else int(found.digits[row])
-        ink_of = write_glyph(faces[rng.integers(len(faces))], str(digit)) if fonts else redraw_digit(found.images[row], rng)
+    pictures: list[Shown] = []
+    while len(pictures) < count:
+        row, digit = rng.integers(len(found.digits)), int(rng.integers(10))
+        if fonts:
+            ink_of = write_glyph(faces[rng.integers(len(faces))], str(digit))
+        elif keeps_shape(found.images[row]):
+            ink_of, digit = redraw_digit(found.images[row], rng), int(found.digits[row])
+        else:
+            continue
         pictures.append(Shown(PARTS[part](ink_of, rng), digit))
     return pictures
 

@@ -19,11 +19,11 @@ from onnx import helper
 
 import seesum
 from seesum.checkpoint import SHIPPED, find_run, list_shipped
+from seesum.decoding import Picture
 from seesum.exporting import attach_metadata, describe_run, draw_compared
 from seesum.mnist import Mnist
 from seesum.models import FILE, INPUTS, METADATA, OUTPUTS, Model, find_source
 from seesum.network import Network
-from seesum.decoding import Picture
 from seesum.recipe import InputError, JobError
 
 ROOT = Path(__file__).parents[1]

@@ -79,7 +79,7 @@ def decode_picture(picture: Picture) -> Plane:
 
     What is transparent is white, unless all that is opaque is white too: then it is black, and a white drawing can be seen.
     Arrays of whole numbers have 8 bits, or as many as their largest value needs; floats are 0..1, or else as whole numbers;
-    where values are below 0 (images normalised for a network) the least becomes 0 and the most 255.
+    of images normalised for a network (values below 0, or floats below 4) the least becomes 0 and the most 255.
 
     Raises:
         PictureError: it cannot be decoded, or has more than 50 megapixels.
@@ -156,7 +156,7 @@ def _find_range(array: NDArray[Any]) -> tuple[float, float]:
         raise PictureError(f"an array with values from {least:g} to {most:g} is no picture; expected 0 to 1, or 0 to 255")
     if array.dtype.kind == "b" or (array.dtype.kind == "f" and least >= -0.5 and most <= 1.5):
         return 0.0, 1.0  # resampling leaves floats a little outside 0..1
-    if least < 0:
+    if least < 0 or (array.dtype.kind == "f" and most < 4):  # MNIST's images reach 2.8 when normalised
         return least, max(most, least + 1)
     return 0.0, 2.0 ** max(8, int(most).bit_length()) - 1
 
