@@ -99,7 +99,7 @@ def prepare_picture(picture: Picture) -> Prepared:
     steps: dict[str, NDArray[Any]] = {"picture": colours}
     grey = colours[:, :, 0]
     if np.array_equal(grey, colours[:, :, 1]) and np.array_equal(grey, colours[:, :, 2]) and _is_prepared(grey):
-        return Prepared(grey.astype(np.uint8), 1, steps)
+        return Prepared(grey.round().astype(np.uint8), 1, steps)
     coarse, scale = _reduce(colours)
     grey = steps["grey"] = project_colours(coarse)
     place = locate_digit(grey)
