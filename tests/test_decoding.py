@@ -247,9 +247,8 @@ def test_huge_arrays_and_images_are_refused() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff\xe0", b"II*\0", b"BM"])
 def test_what_is_no_image(data: bytes) -> None:
-    with pytest.raises(PictureError) as raised:
+    with pytest.raises(PictureError, match=r"^the picture [^\n]*$"):
         decode_picture(data)
-    assert "\n" not in str(raised.value)
 
 
 def test_formats_that_start_other_programs_are_no_images() -> None:
@@ -261,9 +260,8 @@ def test_formats_that_start_other_programs_are_no_images() -> None:
 def test_truncated_files(kind: str) -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 60, 3), dtype=np.uint8))
     data = save(noise, kind)
-    with pytest.raises(PictureError, match=r"the picture (cannot be decoded|is not an image)") as raised:
+    with pytest.raises(PictureError, match=r"^the picture (cannot be decoded|is not an image)[^\n]*$"):
         decode_picture(data[: len(data) // 2])
-    assert "\n" not in str(raised.value)
 
 
 def test_opened_images_that_cannot_be_loaded() -> None:
