@@ -60,7 +60,7 @@ def test_preparing_loses_next_to_nothing_on_validation_images() -> None:
     """A network that ships answers as well through the preparation as without it, to 0.05 points of 12,000 images."""
     validation = split_images(load_mnist(), Recipe("tiny", split="validate")).validation
     assert validation is not None
-    images, digits = validation
+    images, digits = validation.images, validation.digits
     reader = Reader.load("tiny")
     prepared = np.stack([prepare_picture(image).image for image in images])
     right = [(reader.forecast(kind).digit_p[:, 0].argmax(1) == digits).mean() for kind in (images, prepared)]
