@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -228,19 +227,9 @@ def test_pieces_are_joined_and_neighbours_are_not() -> None:
 
     assert count((20, 100, 30, 36)) == 1
     assert count((20, 100, 30, 36), (14, 18, 34, 60)) == 1  # a flag
-    assert count((20, 100, 30, 36), (20, 100, 80, 86)) == 2  # two ones
+    assert count((20, 100, 30, 36), (20, 100, 48, 54)) == 2  # two ones
     assert count((20, 100, 30, 36), (40, 44, 140, 160)) == 2  # far away
     assert count() == 0
-
-
-def test_thousands_of_specks_are_grouped_as_fast_as_a_hundred() -> None:
-    """Comparing each pair took seconds. The bound is wide enough for a busy machine, and far below what it took."""
-    specks = np.zeros((180, 240), bool)
-    for row, column in np.ndindex(2, 2):
-        specks[row::5, column::5] = True
-    start = time.process_time()
-    group_strokes(specks)
-    assert time.process_time() - start < 1
 
 
 def test_steps_show_the_way() -> None:
