@@ -21,6 +21,8 @@ WINDOWS = (0.08, 0.16, 0.32, 0.64)
 """Widths of strokes that are looked for, as shares of the picture's shorter side."""
 BRIGHT_INK = 0.6
 """How much less is believed of bright ink on darker paper: bits of lit paper between shadows look like it."""
+ALONG_RIM = 0.6
+"""Share of its size along which ink may touch the rim: the edge of a desk or of the paper touches it farther."""
 MOST_GROUPS = 12
 """Groups of strokes that are weighed, the largest: noise makes hundreds of tiny ones."""
 MOST_JOINED = 100
@@ -216,6 +218,8 @@ def _weigh_ink(mask: Mask, edges: Plane) -> Place | None:
         thin = min(1.0, 0.33 * size / measure_stroke(own))
         contact = float((rim[around] & own).sum()) / size
         scores[i] = contrast * np.sqrt(size / max(height, width)) * thin**4 / (1 + 8 * max(0.0, contact - 0.3))
+        if contact > ALONG_RIM and min(mask.shape) > 32:
+            scores[i] /= 10
     if not scores.any():
         return None
     main = int(scores.argmax())
