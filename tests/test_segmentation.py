@@ -228,6 +228,8 @@ def test_pieces_are_joined_and_neighbours_are_not() -> None:
     assert count((20, 100, 30, 36)) == 1
     assert count((20, 100, 30, 36), (14, 18, 34, 60)) == 1  # a flag
     assert count((20, 100, 30, 36), (20, 100, 48, 54)) == 2  # two ones
+    ring = ((20, 26, 30, 90), (94, 100, 30, 90), (20, 100, 30, 36), (20, 100, 84, 90))
+    assert count(*ring, (20, 100, 102, 108)) == 2  # a one beside a nought
     assert count((20, 100, 30, 36), (40, 44, 140, 160)) == 2  # far away
     assert count() == 0
 
