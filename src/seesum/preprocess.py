@@ -189,10 +189,10 @@ def find_strokes(cutout: Plane, box: Box, bright: bool, window: int, steps: dict
     windows = dict.fromkeys((min(61, max(15, window)) | 1, 31, 61))
     for blur, window in itertools.product((0.0, 1.2, 2.4), windows):
         smooth = ndimage.gaussian_filter(grey, blur) if blur else grey
-        mask, level = separate_ink(even_light(smooth, window))
+        mask, level = separate_ink(even_light(smooth, window), box)
         if level:
             ink = even_light(smooth, max(15, round(3 * measure_stroke(mask)) | 1))
-            mask, level = separate_ink(ink)
+            mask, level = separate_ink(ink, box)
         if level and mask.sum() > BENCH / 4:
             break
     else:
