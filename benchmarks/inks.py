@@ -65,9 +65,12 @@ def count_pieces(mask: NDArray[np.bool_]) -> tuple[int, int]:
 
 
 def keeps_shape(image: NDArray[np.uint8]) -> bool:
-    """Whether a hard pen gives the same digit: no stroke so faint, and no gap so narrow, that a threshold decides."""
+    """Whether a hard pen gives the same digit: no faint stroke or narrow gap hangs on a threshold, and no loop is a blot."""
     smooth = enlarge_digit(image)
-    return len({count_pieces(smooth > level) for level in (60, 100, 140)}) == 1
+    if len({count_pieces(smooth > level) for level in (60, 100, 140)}) > 1:
+        return False
+    radii = ndimage.distance_transform_edt(smooth > 100)[thin_strokes(smooth > 100)]
+    return bool(radii.max() < 2.0 * np.median(radii))
 
 
 def draw_digit(image: NDArray[np.uint8], size: int, width: float | None, rng: Generator) -> Grey:

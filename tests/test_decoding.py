@@ -55,7 +55,6 @@ EXACT: dict[str, tuple[Callable[[], Any], Image.Image]] = {
     "gif": (lambda: save(FOUR_COLOURS, "GIF"), FOUR_COLOURS),
     "gif, animated": (lambda: save(FOUR_COLOURS, "GIF", save_all=True, append_images=[FOUR_COLOURS.rotate(90)]), FOUR_COLOURS),
     "bmp": (lambda: save(COLOURED, "BMP"), COLOURED),
-    "bmp, palette": (lambda: save(FOUR_COLOURS, "BMP"), FOUR_COLOURS),
     "ppm": (lambda: save(COLOURED, "PPM"), COLOURED),
     "tiff": (lambda: save(COLOURED, "TIFF"), COLOURED),
     "tiff, lzw": (lambda: save(COLOURED, "TIFF", compression="tiff_lzw"), COLOURED),
@@ -95,7 +94,6 @@ CLOSE: dict[str, tuple[Callable[[], Any], Image.Image]] = {
     "webp": (lambda: save(COLOURED, "WEBP", quality=95), COLOURED),
     "tiff, jpeg": (lambda: save(COLOURED, "TIFF", compression="jpeg", quality=95), COLOURED),
     "pillow, ycbcr": (lambda: COLOURED.convert("YCbCr"), COLOURED),
-    "pillow, hsv": (lambda: COLOURED.convert("HSV"), COLOURED),
 }
 
 
@@ -104,7 +102,6 @@ def test_kinds_come_out_the_same(kind: str) -> None:
     make, expected = EXACT[kind]
     colours = decode_picture(make())
     assert colours.dtype == np.float32
-    assert colours.flags.c_contiguous
     np.testing.assert_allclose(colours, np.asarray(expected.convert("RGB")), atol=0.01)
 
 
@@ -161,10 +158,11 @@ def test_exif_orientation_is_followed(kind: str, largest: int, monkeypatch: pyte
         assert alike(colours, upright) > 0.97, orientation
 
 
-def test_damaged_exif_does_not_matter() -> None:
-    exif = b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + b"\x01\x12\0\x63\xff\xff\xff\xff" * 3
-    expected = decode_picture(save(COLOURED, "JPEG"))
-    np.testing.assert_array_equal(decode_picture(save(COLOURED, "JPEG", exif=exif)), expected)
+@pytest.mark.parametrize(
+    "exif", [b"junk", b"Exif\0\0MM\0*", b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x02\0\0\0\x02a" + bytes(7)]
+)
+def test_damaged_exif_does_not_matter(exif: bytes) -> None:
+    np.testing.assert_array_equal(decode_picture(save(COLOURED, "PNG", exif=exif)), decode_picture(COLOURED))
 
 
 @pytest.mark.parametrize("size", [(120, 150), (1, 9000), (9000, 1), (641, 481), (333, 90)])
@@ -247,9 +245,8 @@ def test_huge_arrays_and_images_are_refused() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff\xe0", b"II*\0", b"BM"])
 def test_what_is_no_image(data: bytes) -> None:
-    with pytest.raises(PictureError) as raised:
+    with pytest.raises(PictureError, match=r"^the picture [^\n]*$"):
         decode_picture(data)
-    assert "\n" not in str(raised.value)
 
 
 def test_formats_that_start_other_programs_are_no_images() -> None:
@@ -261,9 +258,8 @@ def test_formats_that_start_other_programs_are_no_images() -> None:
 def test_truncated_files(kind: str) -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 60, 3), dtype=np.uint8))
     data = save(noise, kind)
-    with pytest.raises(PictureError, match=r"the picture (cannot be decoded|is not an image)") as raised:
+    with pytest.raises(PictureError, match=r"^the picture (cannot be decoded|is not an image)[^\n]*$"):
         decode_picture(data[: len(data) // 2])
-    assert "\n" not in str(raised.value)
 
 
 def test_opened_images_that_cannot_be_loaded() -> None:
@@ -332,12 +328,13 @@ def test_mutated_files_give_colours_or_a_sentence(data: bytes, changes: list[tup
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell a process its peak memory")
 @pytest.mark.parametrize(("kind", "mode", "megabytes"), [("JPEG", "RGB", 120), ("PNG", "P", 180), ("TIFF", "RGB", 400)])
 def test_fifty_megapixels_in_bounded_memory(kind: str, mode: str, megabytes: int, tmp_path: Path) -> None:
-    """The decoded file and little more; a float32 plane of it alone would be 200 MB, colours 600."""
+    """The decoded file and little more; a float32 plane of it alone would be 200 MB."""
     path = tmp_path / "large"
     draw_strokes(SEVEN, (8192, 6144), INK, PAPER, mode="RGB", scale=30).convert(mode).save(path, kind)
-    script = "import resource, sys; from seesum.preprocess import prepare_picture; prepare_picture(sys.argv[1]);"
-    script += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    script = "import sys; from seesum.decoding import decode_picture; decode_picture(sys.argv[1]);"
+    script += "print(*[line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')])"
     done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
     assert int(done.stdout) / 1024 < megabytes

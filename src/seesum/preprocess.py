@@ -32,6 +32,8 @@ from seesum.segmentation import (
 SIDE, BOX = 28, 20
 COARSE_PIXELS = 240 * 180
 """Pixels of the picture in which the digit is looked for."""
+SMALL = 32
+"""Pixels of the longer side up to which a picture gets a margin of paper."""
 BENCH = 96
 """Pixels of the digit's longer side in the cut-out that all later steps work on."""
 MARGIN = 0.35
@@ -99,7 +101,9 @@ def prepare_picture(picture: Picture) -> Prepared:
     steps: dict[str, NDArray[Any]] = {"picture": colours}
     grey = colours[:, :, 0]
     if np.array_equal(grey, colours[:, :, 1]) and np.array_equal(grey, colours[:, :, 2]) and _is_prepared(grey):
-        return Prepared(grey.astype(np.uint8), 1, steps)
+        return Prepared(grey.round().astype(np.uint8), 1, steps)
+    if max(grey.shape) <= SMALL:
+        colours = add_margin(colours)
     coarse, scale = _reduce(colours)
     grey = steps["grey"] = project_colours(coarse)
     place = locate_digit(grey)
@@ -119,6 +123,26 @@ def prepare_picture(picture: Picture) -> Prepared:
         area = better
     strokes = steps["strokes"] = even_strokes(ink, mask)
     return Prepared(centre_ink(fit_ink(strokes)), place.found, steps)
+
+
+def add_margin(colours: Plane) -> Plane:
+    """A small picture [H, W, 3] on more paper: digits of 8x8 or 16x16 pixels usually fill them, so that no rim shows paper.
+
+    Paper is what most of the pixels, and the corners, are nearer to.
+    """
+    grey = colours.mean(2)
+    low, high = float(grey.min()), float(grey.max())
+    corners = grey[[0, 0, -1, -1], [0, -1, 0, -1]]
+    bright = (float(grey.mean()) + float(corners.mean())) / 2 > (low + high) / 2
+    # the mean over an eighth of the pixels, the most extreme ones: one alone may be noise
+    ordered = np.sort(colours.reshape(-1, 3), axis=0)
+    share = max(1, len(ordered) // 8)
+    paper = (ordered[-share:] if bright else ordered[:share]).mean(0)
+    side = max(grey.shape)
+    height, width = grey.shape
+    wider = np.tile(paper.astype(np.float32), (height + side, width + side, 1))
+    wider[side // 2 : side // 2 + height, side // 2 : side // 2 + width] = colours
+    return wider
 
 
 def project_colours(colours: Plane) -> Plane:
@@ -165,10 +189,10 @@ def find_strokes(cutout: Plane, box: Box, bright: bool, window: int, steps: dict
     windows = dict.fromkeys((min(61, max(15, window)) | 1, 31, 61))
     for blur, window in itertools.product((0.0, 1.2, 2.4), windows):
         smooth = ndimage.gaussian_filter(grey, blur) if blur else grey
-        mask, level = separate_ink(even_light(smooth, window))
+        mask, level = separate_ink(even_light(smooth, window), box)
         if level:
             ink = even_light(smooth, max(15, round(3 * measure_stroke(mask)) | 1))
-            mask, level = separate_ink(ink)
+            mask, level = separate_ink(ink, box)
         if level and mask.sum() > BENCH / 4:
             break
     else:

@@ -21,6 +21,8 @@ WINDOWS = (0.08, 0.16, 0.32, 0.64)
 """Widths of strokes that are looked for, as shares of the picture's shorter side."""
 BRIGHT_INK = 0.6
 """How much less is believed of bright ink on darker paper: bits of lit paper between shadows look like it."""
+ALONG_RIM = 0.6
+"""Share of its size along which ink may touch the rim: the edge of a desk or of the paper touches it farther."""
 MOST_GROUPS = 12
 """Groups of strokes that are weighed, the largest: noise makes hundreds of tiny ones."""
 MOST_JOINED = 100
@@ -86,15 +88,17 @@ def even_light(grey: Plane, window: int) -> Plane:
     return np.asarray(((paper - grey) / np.maximum(paper, 24)).clip(0, 1), np.float32)
 
 
-def separate_ink(ink: Plane) -> tuple[Mask, float]:
+def separate_ink(ink: Plane, box: Box | None = None) -> tuple[Mask, float]:
     """Which pixels are ink [H, W], and how strong it is (0 where nothing rises out of the noise).
 
     Hysteresis: whatever reaches two fifths of the ink's strength and is joined to something that reaches three fifths.
+    Where a box is given, the strength is that of the ink in it, whatever dark things lie around.
     """
-    floor = float(np.median(ink))
-    noise = 1.4826 * float(np.median(np.abs(ink - floor)))
-    strong = ink > max(_split_otsu(ink), floor + 3 * noise)
-    level = float(np.quantile(ink[strong], 0.7)) if strong.any() else 0.0
+    part = ink if box is None else ink[box]
+    floor = float(np.median(part))
+    noise = 1.4826 * float(np.median(np.abs(part - floor)))
+    strong = part[part > max(_split_otsu(part), floor + 3 * noise)]
+    level = float(np.quantile(strong, 0.7)) if strong.size else 0.0
     if level - floor < 4 * noise:
         return np.zeros(ink.shape, bool), 0.0
     labels, _ = ndimage.label(ink > max(floor + 0.4 * (level - floor), floor + 3 * noise), EIGHT)
@@ -216,6 +220,8 @@ def _weigh_ink(mask: Mask, edges: Plane) -> Place | None:
         thin = min(1.0, 0.33 * size / measure_stroke(own))
         contact = float((rim[around] & own).sum()) / size
         scores[i] = contrast * np.sqrt(size / max(height, width)) * thin**4 / (1 + 8 * max(0.0, contact - 0.3))
+        if contact > ALONG_RIM and min(mask.shape) > 32:
+            scores[i] /= 10
     if not scores.any():
         return None
     main = int(scores.argmax())
