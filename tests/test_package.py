@@ -66,7 +66,8 @@ def test_wheel_in_a_bare_environment(tmp_path: Path) -> None:
     install = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", str(wheel)]
     subprocess.run(install, check=True, capture_output=True)
     alone = "import seesum; print(seesum.__file__, seesum.__version__)"
-    told = subprocess.run([str(python), "-c", alone], check=True, capture_output=True, text=True, cwd=tmp_path).stdout
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    told = subprocess.run([str(python), "-c", alone], check=True, capture_output=True, text=True, cwd=tmp_path, env=own).stdout
     assert str(bare) in told
     assert seesum.__version__ in told
 

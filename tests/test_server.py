@@ -91,7 +91,8 @@ def agree(values: dict[str, Any], answer: seesum.Answer) -> None:
 
 @pytest.mark.parametrize("ask", [ask_json, ask_form])
 def test_an_answer_is_the_readers(client: httpx.Client, reader: seesum.Reader, ask: Callable[..., Form]) -> None:
-    for path, add in zip(EXAMPLES, (0, 7, 9), strict=True):
+    for number, path in enumerate(EXAMPLES):
+        add = 7 * number % 10
         response = client.post("/predict", **ask(path.read_bytes(), add))
         assert response.status_code == 200, response.text
         agree(response.json(), reader(path, add))
