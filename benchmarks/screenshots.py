@@ -42,8 +42,8 @@ class Shot(NamedTuple):
 
 SHOTS = [
     Shot("page", "fast", "light", 1180, 800, FOUR_OR_NINE, "6"),
-    Shot("page-dark", "best", "dark", 1180, 800, THREE, "7s"),
-    Shot("page-phone", "best", "light", 390, 844, THREE, "7"),
+    Shot("page-dark", "hand", "dark", 1180, 800, THREE, "7s"),
+    Shot("page-phone", "hand", "light", 390, 844, THREE, "7"),
 ]
 
 
