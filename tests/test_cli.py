@@ -157,7 +157,7 @@ def test_interrupted_run_is_kept_and_resumed(elsewhere: Path) -> None:
     while not (elsewhere / "run" / "history.csv").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Traceback" not in err
     assert "--resume" in err
