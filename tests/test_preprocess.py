@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -193,3 +194,19 @@ def test_torch_is_not_needed(tmp_path: Path) -> None:
     script += "print(sorted({'torch', 'matplotlib', 'onnxruntime'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_ready_pictures_are_decoded_with_the_same_care(mnist: Mnist) -> None:
+    image = Image.fromarray(mnist.test.images[0])
+    whole, turned = io.BytesIO(), io.BytesIO()
+    image.save(whole, "PNG")
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    image.save(turned, "PNG", exif=exif)
+    with Image.open(whole) as opened:
+        assert np.array_equal(prepare_picture(opened).image, mnist.test.images[0])
+    with Image.open(turned) as opened:
+        prepared = prepare_picture(opened).image
+    assert alike(prepared, np.rot90(mnist.test.images[0], 2)) > 0.95
+    with Image.open(io.BytesIO(whole.getvalue()[:120])) as opened, pytest.raises(PictureError, match="cannot be decoded"):
+        prepare_picture(opened)

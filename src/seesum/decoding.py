@@ -7,7 +7,8 @@ import io
 import math
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -85,7 +86,7 @@ def decode_picture(picture: Picture) -> Plane:
         PictureError: it cannot be decoded, or has more than 50 megapixels.
     """
     name = f"{picture}" if isinstance(picture, str | os.PathLike) else "the picture"
-    try:
+    with _refuse_damaged(name):
         if isinstance(picture, str | os.PathLike):
             if not Path(picture).is_file():
                 raise PictureError(f"there is no picture {name}; give the path of an image file, such as a PNG or a JPEG")
@@ -96,6 +97,26 @@ def decode_picture(picture: Picture) -> Plane:
         if isinstance(picture, Image.Image):
             return _decode_image(picture, name)
         return _decode_array(np.asarray(picture), name)
+
+
+def read_grey(image: Image.Image) -> NDArray[np.uint8] | None:
+    """Levels uint8 [H, W] of a picture of 8-bit grey levels, opaque and upright; None for any other.
+
+    Raises:
+        PictureError: it cannot be decoded.
+    """
+    if image.mode != "L":
+        return None
+    with _refuse_damaged("the picture"):
+        image.load()
+        return None if image.has_transparency_data or _read_orientation(image) != 1 else np.asarray(image)
+
+
+@contextmanager
+def _refuse_damaged(name: str) -> Iterator[None]:
+    """Whatever decoding raises, as a PictureError with the sentence for the user."""
+    try:
+        yield
     except PictureError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

@@ -42,7 +42,7 @@ def serve(
     """Serve a page to draw on and an HTTP API until SIGTERM or Ctrl-C, which let running requests finish.
 
     Args:
-        run: what ``Reader.load`` takes; None for the shipped ``best``.
+        run: what ``Reader.load`` takes; None for the shipped ``hand``.
         host: address to listen on. One that other machines can reach also accepts any ``Host`` header.
         port: 0 for any free one.
         limits: bounds on requests; None for the usual ones.
