@@ -17,7 +17,7 @@ from seesum.checkpoint import Run
 from seesum.mnist import load_mnist
 from seesum.models import Model
 from seesum.reader import Reader
-from seesum.recipe import InputError, JobError
+from seesum.recipe import InputError, import_extra
 from seesum.task import ADDENDS, Operation
 
 if TYPE_CHECKING:
@@ -52,15 +52,13 @@ def serve(
         InputError: no such run, or an address that cannot be listened on.
         JobError: a package of the extra ``web`` is missing.
     """
-    try:
-        import uvicorn
+    for name in ("uvicorn", "fastapi"):
+        import_extra(name, "web")
+    import uvicorn
 
-        from seesum.server.app import build_app
-        from seesum.server.limits import Limits
-    except ModuleNotFoundError as error:
-        raise JobError(
-            f'this needs {error.name}, which is not installed; install it with: pip install "seesum[web]"'
-        ) from error
+    from seesum.server.app import build_app
+    from seesum.server.limits import Limits
+
     if not 0 <= port < 65536:
         raise InputError(f"the port is {port}; expected a number from 0 to 65535, such as 8000")
     limits = limits or Limits()
