@@ -24,6 +24,7 @@ def run_script(place: Path, name: str, *words: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [("train",), ("infer", "--systems", "fast")])
 def test_speed(words: tuple[str, ...], tmp_path: Path) -> None:
     printed = run_script(tmp_path, "speed.py", *words, "--images", "500", "--rounds", "1")

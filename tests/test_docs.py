@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "results" / "README.md"]
 SMALL = {
     "train": ["--epochs", "1", "--images", "500"],
-    "study": ["--epochs", "1", "--images", "500", "--seeds", "1"],
+    "study": ["--epochs", "1", "--images", "500", "--seeds", "1", "--set", "drawn=20", "--set", "non_digits=20"],
     "reproduce": ["--epochs", "1", "--images", "64", "--seeds", "1"],
     "compare": ["--epochs", "1", "--images", "64", "--seeds", "1"],
 }

@@ -7,6 +7,7 @@ import io
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,7 +64,10 @@ def test_report_again_is_the_same(small_run: Run) -> None:
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_every_system_has_a_report(tmp_path: Path, small_data: Path, system: str) -> None:
-    run = seesum.train(system, data=small_data, epochs=1, images="64", batch_size=32, out=tmp_path / "run", quiet=True)
+    recipe = SYSTEMS[system].recipe
+    drawn = {name: 32 for name in ("drawn", "non_digits") if getattr(recipe, name)}  # thousands by default
+    shared: dict[str, Any] = {"data": small_data, "epochs": 1, "images": "64", "batch_size": 32, "quiet": True, **drawn}
+    run = seesum.train(system, out=tmp_path / "run", **shared)
     assert (run.directory / "report.html").stat().st_size > 100_000
 
 
