@@ -19,15 +19,15 @@ from seesum.strokes import TRACE, draw_non_digits, ink_traces, trace_form, vary_
 from seesum.systems import SYSTEMS, find_system
 
 OURS = [name for name, system in SYSTEMS.items() if not system.published]
-MANY_VIEWS = ("tiny", "micro")
-"""Those that look thirteen times: ten seconds each on one core."""
+LONG = ("best", "tiny", "micro")
+"""Those that take seconds on one core: tiny and micro look thirteen times, and best is a network like hand."""
 
 
 def test_our_systems_are_shipped() -> None:
     assert set(list_shipped()) == set(OURS)
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name in MANY_VIEWS else ()) for name in OURS])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in OURS])
 def test_stored_figures_are_what_the_weights_give(name: str) -> None:
     run = find_run(name)
     stored, measured = run.metrics, seesum.evaluate(run)

@@ -44,7 +44,7 @@ def test_same_seed_same_weights_whatever_the_caller_did(tmp_path: Path) -> None:
     assert not same(runs[0], runs[2])
 
 
-@pytest.mark.parametrize("system", ["squeeze", "identity-adder"])
+@pytest.mark.parametrize("system", [pytest.param("squeeze", marks=pytest.mark.slow), "identity-adder"])
 @pytest.mark.parametrize("stop_at", [0.1, 1.5, 3.9])
 def test_resume_ends_with_the_same_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str, stop_at: float
