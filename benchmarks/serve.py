@@ -27,7 +27,7 @@ import numpy as np
 from PIL import Image
 
 import seesum
-from seesum.checkpoint import write_csv
+from seesum.checkpoint import DEFAULT_RUN, write_csv
 from seesum.console import print_rows
 from seesum.provenance import collect_versions, describe_hardware, find_commit
 
@@ -240,7 +240,7 @@ def main() -> None:
         rows = take_turns(contestants, given.rounds, given.seconds, (1, 8, 64))
     else:
         contestants = {}
-        for run in ("fast", "best"):
+        for run in ("fast", DEFAULT_RUN):
             model = Path(seesum.__file__).parent / "data" / "networks" / run / "model.onnx"
             contestants |= {f"seesum serve, {run}": OURS.format(run=run, limits="")}
             contestants |= {f"bare handler, {run}": BARE.format(model=str(model))}
