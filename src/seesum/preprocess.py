@@ -284,9 +284,9 @@ def _reduce(colours: Plane) -> tuple[Plane, float]:
 def _is_prepared(grey: NDArray[Any]) -> bool:
     if grey.shape != (SIDE, SIDE):
         return False
-    rows, columns = np.flatnonzero(grey.any(1)), np.flatnonzero(grey.any(0))
-    if not len(rows) or not BOX - 2 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= BOX:
+    sums = [grey.sum(axis, dtype=np.int64) for axis in (0, 1)]
+    lines = [np.flatnonzero(one) for one in sums]
+    if not len(lines[0]) or not BOX - 2 <= max(one[-1] - one[0] for one in lines) + 1 <= BOX:
         return False
-    mass = grey.sum(dtype=np.int64)
-    places = np.arange(SIDE)
-    return all(abs(grey.sum(axis, dtype=np.int64) @ places / mass - SIDE / 2) <= 1.5 for axis in (0, 1))
+    places, mass = np.arange(SIDE), sums[0].sum()
+    return all(abs(one @ places / mass - SIDE / 2) <= 1.5 for one in sums)

@@ -52,11 +52,12 @@ def serve(
         InputError: no such run, or an address that cannot be listened on.
         JobError: a package of the extra ``web`` is missing.
     """
-    for name in ("uvicorn", "fastapi"):
+    for name in ("uvicorn", "httptools", "fastapi"):
         import_extra(name, "web")
     import uvicorn
 
     from seesum.server.app import build_app
+    from seesum.server.connections import bound_heads
     from seesum.server.limits import Limits
 
     if not 0 <= port < 65536:
@@ -69,6 +70,7 @@ def serve(
         app = build_app(reader, describe_adder(reader), limits, any_host=host not in LOCAL)
         config = uvicorn.Config(
             app,
+            http=bound_heads(limits),
             log_level="warning",
             access_log=False,
             server_header=False,

@@ -12,12 +12,14 @@ class Limits:
 
     body: int = 8 * 2**20
     """Bytes of a request's body. A phone's photo has 3 to 6 million; the page makes pictures smaller before it sends them."""
+    head: int = 64 * 2**10
+    """Bytes of a request's line and headers. A browser's have one or two thousand."""
     pixels: int = 25_000_000
     """Of a picture, read from its header before anything is decoded. A phone's photo has 12 million."""
     decoding: float = 3.0
     """Seconds that decoding one picture may take. 25 million pixels take about one."""
     receiving: float = 10.0
-    """Seconds in which a request's body must have arrived."""
+    """Seconds in which a request's head must have arrived, and then its body."""
     answering: float = 20.0
     """Seconds after which a request that is still waiting for its answer is given up."""
     stopping: int = 30
