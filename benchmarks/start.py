@@ -19,7 +19,6 @@ import seesum
 from seesum.checkpoint import DEFAULT_RUN, write_csv
 from seesum.console import print_rows
 from seesum.models import FILE
-from seesum.provenance import collect_versions, describe_hardware, find_commit
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "three.png"
 
@@ -31,7 +30,7 @@ class Spent(NamedTuple):
     cpu: float
     """Seconds of processor time."""
     memory: float
-    """MiB resident at most."""
+    """MiB resident at most; never less than what this script has when it starts the command."""
 
 
 def spend(words: list[str]) -> Spent:
@@ -76,6 +75,8 @@ def main() -> None:
         rows.append(row | {"memory_mib": f"{middle.memory:.0f}"})
     print_rows(rows, *rows[0])
     if given.rounds >= 5:
+        from seesum.provenance import collect_versions, describe_hardware, find_commit  # torch, which would count as memory
+
         hardware, versions = describe_hardware("cpu", ""), collect_versions()
         origin = {"date": time.strftime("%Y-%m-%d"), "commit": find_commit(), "processor": hardware["processor"]}
         origin |= {"cores": str(os.cpu_count())} | {name: versions[name] for name in ("python", "torch")}

@@ -38,6 +38,13 @@ def test_speed_of_published_systems(tmp_path: Path) -> None:
     assert "wide: " in printed
 
 
+@pytest.mark.slow
+def test_start(tmp_path: Path) -> None:
+    printed = run_script(tmp_path, "start.py", "--rounds", "1")
+    assert "predict, torch" in printed
+    assert not list(tmp_path.iterdir()), "a trial stores nothing"
+
+
 def test_drawn(tmp_path: Path) -> None:
     run_script(tmp_path, "drawn.py", "drawn.png")
     assert (tmp_path / "drawn.png").stat().st_size > 10_000
