@@ -80,7 +80,8 @@ def test_train_evaluate_predict_show_report(command: Any) -> None:
     predicted = command("predict", *pictures, "--add", 7, "--json").json["predictions"]
     assert [row["addend"] for row in predicted] == [7] * len(pictures)
     assert all(len(row["sum_probabilities"]) == 19 for row in predicted)
-    assert all(name in command("predict", *pictures, "--add", "7").out for name in pictures)
+    shown = command("predict", *pictures, "--add", "7").out
+    assert all(name in shown for name in pictures)
     photos = command("predict", ROOT / "examples" / "photo-*.jpg", "--add", 7, "--explain", "steps.png", "--json").json
     assert [row["digit"] for row in photos["predictions"]] == [4, 6, 8]
     assert measure("steps.png") > 1000
