@@ -17,11 +17,13 @@ all: .venv/.ready
 	@echo "    $$(ls -td runs/fast-*/report.html | head -n 1)"
 	@echo "Your own picture:"
 	@echo "    .venv/bin/seesum predict PICTURE --add 7"
+	@echo "A page to draw on, in the browser:"
+	@echo "    .venv/bin/seesum serve --open"
 
 .venv/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "seesum needs Python 3.11 or newer; say which with: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[web]'
 	@touch $@
 
 .venv/.ready-dev: .venv/.ready
