@@ -148,10 +148,10 @@ def train_as_published(name: str, part: Part, test: Part) -> Timed:
     return Timed(seconds, measured["digit_accuracy"], measured["sum_accuracy"])
 
 
-def time_published(data: Mnist, images: int, rounds: int) -> list[dict[str, Any]]:
+def time_published(data: Mnist, images: int, rounds: int, wanted: Sequence[str]) -> list[dict[str, Any]]:
     """Published systems beside ``fast``: timed over some images, from which an epoch and the whole training follow."""
     part = Part(data.train.images[:images], data.train.digits[:images])
-    names = [name for name, system in SYSTEMS.items() if system.published]
+    names = [name for name in wanted if find_system(name).published]
     ours: list[Timed] = []
     timed: dict[str, list[Timed]] = {name: [] for name in names}
     for _ in range(rounds):
@@ -306,8 +306,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["train", "published", "infer"])
     parser.add_argument("--rounds", type=int, help="default: 9, but 1 of published")
-    parser.add_argument("--images", type=int, help="fewer images: a trial, whose rows are not stored")
-    parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), help="of infer; default: all")
+    parser.add_argument("--images", type=int, help="fewer images (or systems): a trial, whose rows are not stored")
+    parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), help="of infer and published; default: all")
     parser.add_argument("--out", default="results", help="folder of the CSV")
     given = parser.parse_args()
     data = seesum.load_mnist()
@@ -315,7 +315,7 @@ def main() -> None:
     if given.what == "infer":
         rows = time_inference(data, given.rounds or 9, given.systems)
     elif given.what == "published":
-        rows = time_published(data, given.images or 10_000, given.rounds or 1)
+        rows = time_published(data, given.images or 10_000, given.rounds or 1, given.systems)
     else:
         if given.images is not None:
             data = Mnist(Part(data.train.images[: given.images], data.train.digits[: given.images]), data.test, data.sha256)
@@ -327,7 +327,7 @@ def main() -> None:
         }
         rows = time_training(contestants, given.rounds or 9)
     print_rows(rows, *rows[0])
-    if given.images is None:
+    if given.images is None and given.systems == list(SYSTEMS):
         hardware, versions = describe_hardware("cpu", ""), collect_versions()
         origin = {"date": time.strftime("%Y-%m-%d"), "commit": find_commit(), "processor": hardware["processor"]}
         origin |= {"threads": hardware["threads"], "python": versions["python"], "torch": versions["torch"]}

@@ -1,6 +1,6 @@
 """From Enter to the end of a command: seconds, processor time and memory, with ONNX Runtime and with torch, taking turns.
 
-    python benchmarks/start.py        # rows go to start.csv in results/
+python benchmarks/start.py        # rows go to start.csv in results/
 """
 
 from __future__ import annotations

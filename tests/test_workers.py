@@ -49,7 +49,7 @@ def test_what_waits_too_long_is_given_up_and_a_failure_kills_no_worker(caplog: p
         return [[b"{}"]] * len(requests)
 
     async def wait() -> None:
-        workers = Workers(answer, Limits(answering=0.1))
+        workers = Workers(answer, Limits(answering=0.1, each=0.0))
         with pytest.raises(RequestError):
             await workers.ask([Question(b"", 1)])
         await asyncio.sleep(0.3)

@@ -22,6 +22,8 @@ class Limits:
     """Seconds in which a request's head must have arrived, and then its body."""
     answering: float = 20.0
     """Seconds after which a request that is still waiting for its answer is given up."""
+    each: float = 0.25
+    """Seconds more for each picture of it. Preparing one takes about 0.07, and a batch has up to 256."""
     stopping: int = 30
     """Seconds that running requests have to finish after SIGTERM."""
     batch: int = 256

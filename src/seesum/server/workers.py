@@ -61,7 +61,7 @@ class Workers:
         loop = asyncio.get_running_loop()
         job = Job(questions, loop.create_future())
         self.pictures += count
-        timer = loop.call_later(self.limits.answering, _give_up, job)
+        timer = loop.call_later(self.limits.answering + count * self.limits.each, _give_up, job)
         try:
             (self.quick if count == 1 and questions[0].quick else self.slow).put(job)
             return await job.future
