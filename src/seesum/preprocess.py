@@ -18,12 +18,12 @@ from PIL import Image
 from scipy import ndimage
 
 from seesum.decoding import Picture, PictureError, Plane, decode_picture, read_grey
+from seesum.location import locate_digit
 from seesum.segmentation import (
     Box,
     Mask,
     even_light,
     group_strokes,
-    locate_digit,
     measure_stroke,
     remove_lines,
     separate_ink,
@@ -110,11 +110,11 @@ def prepare_picture(picture: Picture) -> Prepared:
     if place is None:
         raise PictureError("the picture holds no ink: it is blank, or nearly so; give one with a digit that stands out")
     area = Area.from_box(place.box, scale)
-    window = round(place.window * scale * BENCH / area.size)
+    wide = measure_stroke(place.mask) * scale
     for _ in range(2):
         cutout, box = cut_out(colours, area)
         steps["cut out"] = cutout
-        ink, mask = find_strokes(cutout, box, place.bright, window, steps)
+        ink, mask = find_strokes(cutout, box, place.bright, cut_hint(place.mask, scale, area, cutout.shape[:2]), wide * BENCH / area.size, steps)
         better = area.follow(mask, box)
         # where the rough box held a part of the digit, or more than it, once more around what it is
         # of a filled shape a speck may be left, around which the cut-out would be thousands of pixels wide
@@ -177,7 +177,16 @@ def cut_out(colours: Plane, area: Area) -> tuple[Plane, Box]:
     return np.stack([np.asarray(plane, np.float32) for plane in planes], 2).clip(0, 255), (rows, columns)
 
 
-def find_strokes(cutout: Plane, box: Box, bright: bool, window: int, steps: dict[str, NDArray[Any]]) -> tuple[Plane, Mask]:
+def cut_hint(mask, scale, area, shape):
+    margin = max(2.0, MARGIN * area.size)
+    height, width = mask.shape
+    place = (max(0.0, (area.left - margin) / scale), max(0.0, (area.top - margin) / scale),
+             min(width, (area.right + margin) / scale), min(height, (area.bottom + margin) / scale))
+    plane = Image.fromarray(mask.astype(np.float32))
+    return np.asarray(plane.resize(shape[::-1], Image.Resampling.BILINEAR, box=place)) > 0.3
+
+
+def find_strokes(cutout: Plane, box: Box, bright: bool, hint, wide, steps: dict[str, NDArray[Any]]) -> tuple[Plane, Mask]:
     """The ink 0..1 of a cut-out, and which of it is the digit's.
 
     Raises:
@@ -186,7 +195,7 @@ def find_strokes(cutout: Plane, box: Box, bright: bool, window: int, steps: dict
     grey = project_colours(cutout)
     if bright:
         grey = grey.max() - grey
-    windows = dict.fromkeys((min(61, max(15, window)) | 1, 31, 61))
+    windows = dict.fromkeys((max(15, round(3 * wide)) | 1, 31, 61))
     for blur, window in itertools.product((0.0, 1.2, 2.4), windows):
         smooth = ndimage.gaussian_filter(grey, blur) if blur else grey
         mask, level = separate_ink(even_light(smooth, window), box)
@@ -207,7 +216,7 @@ def find_strokes(cutout: Plane, box: Box, bright: bool, window: int, steps: dict
     cleaned = drop_clutter(cleaned if cleaned.any() else mask, box)
     labels, boxes = group_strokes(cleaned, gap=8)
     weights = [
-        0.0 if part is None else float((labels[part] == i + 1).sum()) * max(labels[part].shape) for i, part in enumerate(boxes)
+        0.0 if part is None else float(((labels[part] == i + 1) & hint[part]).sum() + 1e-3*(labels[part] == i + 1).sum()) * max(labels[part].shape) for i, part in enumerate(boxes)
     ]
     digit = steps["digit"] = labels == int(np.argmax(weights)) + 1
     return ink / level, digit
