@@ -33,33 +33,48 @@ RIM = 0.04
 """Width of the rim as a share of the picture's shorter side: what lies in it is no digit."""
 FRAME = 0.25
 """Width of the frame around a digit that should be paper, as a share of the digit's longer side."""
+THICK = 0.25
+"""Width of strokes as a share of a digit's longer side from which on they are thick for a digit."""
+SHARP = 0.3
+"""Share of the ink's depth that lies between neighbouring pixels at its outline; less is the edge of a soft shadow."""
 MOST_GROUPS = 12
 """Groups of strokes that are weighed, the largest: noise makes hundreds of tiny ones."""
 
 
 class Place(NamedTuple):
-    """Where a digit of a picture seems to be."""
+    """Ink that may be a digit."""
 
     box: Box
-    """Around its ink."""
-    mask: Mask
-    """[H, W], its ink."""
+    """Around it."""
+    ink: Mask
+    """[h, w] of the box: which of its pixels are of this ink."""
     bright: bool
     """Whether ink is brighter than paper."""
-    found: int
-    """How many digits there seem to be."""
     score: float
+    """By which places are ranked: how much it stands out, and how much it is like a digit."""
+    likeness: float
+    """How much it is like a digit, 0..1."""
+    beside: int = 0
+    """How many others, found with it, score and measure half as much."""
+
+    def overlaps(self, other: Place) -> bool:
+        """Whether both are the same ink, more or less: they share half of the box that holds both."""
+        shared, both = 1.0, 1.0
+        for a, b in zip(self.box, other.box, strict=True):
+            shared *= max(0, min(a.stop, b.stop) - max(a.start, b.start))
+            both *= max(a.stop, b.stop) - min(a.start, b.start)
+        return self.bright == other.bright and shared > 0.5 * both
 
 
-def locate_digit(grey: Plane) -> Place | None:
-    """The most digit-like ink of grey levels [H, W], or None where nothing stands out.
+def locate_digits(grey: Plane) -> list[Place]:
+    """What in grey levels [H, W] may be a digit, the most digit-like first; nothing where nothing stands out.
 
-    Both polarities and four widths of stroke are tried. Ink stands out far from the paper around it, is thin for its size,
-    does not lie along the rim, and has paper on all sides.
+    Both polarities and four widths of stroke are tried. Ink stands out from the paper around it, is thin for its size, does
+    not lie along the rim, and has paper on all sides.
     """
     if measure_noise(grey) > 1:
         grey = ndimage.gaussian_filter(grey, 0.8)
-    best: Place | None = None
+    places: list[Place] = []
     for window in dict.fromkeys(max(3, round(share * min(grey.shape)) | 1) for share in WINDOWS):
         for bright in (False, True):
             dark = grey.max() - grey if bright else grey
@@ -71,10 +86,12 @@ def locate_digit(grey: Plane) -> Place | None:
             cleaned = remove_lines(mask)
             # a picture cut close around a 1 or a 7 is all line, so what is left without lines has to compare
             for kept in [mask] if cleaned is mask else [cleaned, mask]:
-                place = _weigh_ink(kept, dark, paper, bright)
-                if place and (best is None or place.score > best.score):
-                    best = place
-    return best
+                places += weigh_groups(kept, dark, paper, bright)
+    distinct: list[Place] = []
+    for place in sorted(places, key=lambda one: -one.score):
+        if not any(place.overlaps(kept) for kept in distinct):
+            distinct.append(place)
+    return distinct
 
 
 def drop_rim(mask: Mask) -> Mask:
@@ -90,49 +107,59 @@ def drop_rim(mask: Mask) -> Mask:
     return keep[labels] if keep.any() else mask
 
 
-def _weigh_ink(mask: Mask, dark: Plane, paper: Plane, bright: bool) -> Place | None:
-    """The group of strokes that is most like a digit, by contrast, size, thinness and the paper around it."""
+def weigh_groups(mask: Mask, dark: Plane, paper: Plane, bright: bool) -> list[Place]:
+    """The groups of strokes of a mask [H, W], with how much each is like a digit."""
     labels, boxes = group_strokes(mask)
-    height, width = mask.shape
-    scores = np.zeros(len(boxes))
-    # of the ink alone: the edge of a desk or of a shadow is also one of the paper
-    edges = ndimage.morphological_gradient((paper - dark).clip(0), 3)
-    rim = np.ones(mask.shape, bool)
-    rim[1:-1, 1:-1] = False
-    largest = sorted((i for i, box in enumerate(boxes) if box), key=lambda i: -measure_extent(boxes[i]))[:MOST_GROUPS]
-    for i in largest:
-        box = boxes[i]
-        own = labels[box] == i + 1
+    depth = (paper - dark).clip(0)
+    # of the ink alone: where a desk or a shadow begins, the paper's light has the same edge
+    edges = ndimage.morphological_gradient(depth, 3)
+    places = []
+    for i in sorted((i for i, box in enumerate(boxes) if box), key=lambda i: -measure_extent(boxes[i]))[:MOST_GROUPS]:
+        own = labels[boxes[i]] == i + 1
         size = max(own.shape)
         if own.sum() < 4 or size < 3:
             continue
-        around = tuple(slice(max(0, part.start - 4), part.stop + 4) for part in box)
-        own = labels[around] == i + 1
-        contrast = float(np.quantile(edges[around][ndimage.binary_dilation(own, EIGHT) & ~ndimage.binary_erosion(own, EIGHT)], 0.25))
-        thin = min(1.0, 0.33 * size / measure_stroke(own))
-        contact = float((rim[around] & own).sum()) / size
-        scores[i] = contrast * np.sqrt(size / max(height, width)) * thin**4 / (1 + 8 * max(0.0, contact - 0.3))
-        scores[i] *= _measure_openness(labels == i + 1, box, dark, paper) ** 2
-        if contact > ALONG_RIM and min(mask.shape) > 32:
-            scores[i] /= 10
-    if not scores.any():
-        return None
-    main = int(scores.argmax())
-    tall = measure_extent(boxes[main])
-    found = sum(
-        score > 0.5 * scores[main] and measure_extent(box) > 0.5 * tall for score, box in zip(scores, boxes, strict=True) if box
-    )
-    return Place(boxes[main], labels == main + 1, bright, int(found), float(scores[main]))
+        around = tuple(slice(max(0, part.start - 1), part.stop + 1) for part in boxes[i])
+        ink = labels[around] == i + 1
+        outline = ndimage.binary_dilation(ink, EIGHT) & ~ndimage.binary_erosion(ink, EIGHT)
+        contrast = float(np.quantile(edges[around][outline], 0.25))
+        thin = min(1.0, THICK * size / measure_stroke(own))
+        near = _measure_contact(own, boxes[i], mask.shape)
+        sharp = min(1.0, contrast / max(float(np.median(depth[boxes[i]][own])), 1e-6) / SHARP)
+        likeness = sharp * thin**4 * _measure_openness(own, boxes[i], dark, paper) ** 2 * near
+        score = contrast * float(np.sqrt(size / max(mask.shape))) * likeness
+        places.append(Place(boxes[i], own, bright, score, likeness))
+    if not places:
+        return []
+    main = max(places, key=lambda one: one.score)
+    tall = measure_extent(main.box)
+    beside = sum(one.score > 0.5 * main.score and measure_extent(one.box) > 0.5 * tall for one in places) - 1
+    return [one._replace(beside=beside) for one in places if one.score > 0]
 
 
-def _measure_openness(mask: Mask, box: Box, dark: Plane, paper: Plane) -> float:
+def _measure_contact(ink: Mask, box: Box, shape: tuple[int, ...]) -> float:
+    """Factor 0..1 for what lies along the rim: as far as edges of a desk or of the paper do, or from rim to rim."""
+    if min(shape) <= 32:
+        return 1.0
+    wide = max(1, round(RIM * min(shape)))
+    spans = False
+    length = 0
+    for axis in (0, 1):
+        part, at, side = (ink, ink.T)[axis], box[axis], shape[axis]
+        first, last = max(0, wide - at.start), max(0, wide - side + at.stop)
+        length += int(part[:first].any(0).sum()) + int(part[len(part) - last :].any(0).sum())
+        spans = spans or (first > 0 and last > 0)
+    contact = length / max(ink.shape)
+    return (0.1 if contact > ALONG_RIM or spans else 1.0) / (1 + 8 * max(0.0, contact - 0.3))
+
+
+def _measure_openness(ink: Mask, box: Box, dark: Plane, paper: Plane) -> float:
     """How much of a frame around ink is as bright as the paper under it, 0..1: 0 between strokes of the other polarity."""
-    reach = max(3, round(FRAME * max(part.stop - part.start for part in box)))
+    reach = max(3, round(FRAME * max(ink.shape)))
     around = tuple(slice(max(0, part.start - reach), part.stop + reach) for part in box)
     frame = np.ones(dark[around].shape, bool)
     frame[tuple(slice(part.start - outer.start, part.stop - outer.start) for part, outer in zip(box, around, strict=True))] = False
     if not frame.any():
         return 1.0
-    own = mask[box]
-    ink, light = float(np.median(dark[box][own])), float(np.median(paper[box][own]))
-    return float(((dark[around][frame] - ink) / max(light - ink, 1e-6)).clip(0, 1).mean())
+    least, light = float(np.median(dark[box][ink])), float(np.median(paper[box][ink]))
+    return float(((dark[around][frame] - least) / max(light - least, 1e-6)).clip(0, 1).mean())

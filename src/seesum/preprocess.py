@@ -18,7 +18,7 @@ from PIL import Image
 from scipy import ndimage
 
 from seesum.decoding import Picture, PictureError, Plane, decode_picture, read_grey
-from seesum.location import locate_digit
+from seesum.location import locate_digits
 from seesum.segmentation import (
     Box,
     Mask,
@@ -106,23 +106,36 @@ def prepare_picture(picture: Picture) -> Prepared:
         colours = add_margin(colours)
     coarse, scale = _reduce(colours)
     grey = steps["grey"] = project_colours(coarse)
-    place = locate_digit(grey)
-    if place is None:
-        raise PictureError("the picture holds no ink: it is blank, or nearly so; give one with a digit that stands out")
+    places = locate_digits(grey)
+    for place in places[:3]:
+        try:
+            return _show_place(colours, scale, place, dict(steps), grey.shape)
+        except PictureError:
+            continue
+    raise PictureError("the picture holds no ink: it is blank, or nearly so; give one with a digit that stands out")
+
+
+LIKE = 0.1
+
+
+def _show_place(colours, scale, place, steps, shape):
+    mask = np.zeros(shape, bool)
+    mask[place.box] = place.ink
     area = Area.from_box(place.box, scale)
-    wide = measure_stroke(place.mask) * scale
+    wide = measure_stroke(place.ink) * scale
     for _ in range(2):
         cutout, box = cut_out(colours, area)
         steps["cut out"] = cutout
-        ink, mask = find_strokes(cutout, box, place.bright, cut_hint(place.mask, scale, area, cutout.shape[:2]), wide * BENCH / area.size, steps)
-        better = area.follow(mask, box)
+        hint = cut_hint(mask, scale, area, cutout.shape[:2])
+        ink, digit = find_strokes(cutout, box, place.bright, hint, wide * BENCH / area.size, steps)
+        better = area.follow(digit, box)
         # where the rough box held a part of the digit, or more than it, once more around what it is
         # of a filled shape a speck may be left, around which the cut-out would be thousands of pixels wide
         if not 0.25 * area.size < better.size or 0.85 * area.size < better.size < 1.15 * area.size:
             break
         area = better
-    strokes = steps["strokes"] = even_strokes(ink, mask)
-    return Prepared(centre_ink(fit_ink(strokes)), place.found, steps)
+    strokes = steps["strokes"] = even_strokes(ink, digit)
+    return Prepared(centre_ink(fit_ink(strokes)), 1 + place.beside if place.likeness > LIKE else 0, steps)
 
 
 def add_margin(colours: Plane) -> Plane:

@@ -160,7 +160,7 @@ class Reader:
             digit_probabilities=digit_p,
             sum_probabilities=sum_p,
             confidence=confidence,
-            unsure=confidence < self.unsure_below or found > 1,
+            unsure=confidence < self.unsure_below or found != 1,
             found=found,
         )
 
