@@ -211,10 +211,10 @@ def find_strokes(cutout: Plane, box: Box, bright: bool, hint, wide, steps: dict[
     windows = dict.fromkeys((max(15, round(3 * wide)) | 1, 31, 61))
     for blur, window in itertools.product((0.0, 1.2, 2.4), windows):
         smooth = ndimage.gaussian_filter(grey, blur) if blur else grey
-        mask, level = separate_ink(even_light(smooth, window), box)
+        mask, level = separate_ink(even_light(smooth, window), hint)
         if level:
             ink = even_light(smooth, max(15, round(3 * measure_stroke(mask)) | 1))
-            mask, level = separate_ink(ink, box)
+            mask, level = separate_ink(ink, hint)
         if level and mask.sum() > BENCH / 4:
             break
     else:

@@ -39,18 +39,19 @@ def compare_light(grey: Plane, paper: Plane) -> Plane:
     return np.asarray(((paper - grey) / np.maximum(paper, 24)).clip(0, 1), np.float32)
 
 
-def separate_ink(ink: Plane, box: Box | None = None) -> tuple[Mask, float]:
+def separate_ink(ink: Plane, hint: Mask | None = None) -> tuple[Mask, float]:
     """Which pixels are ink [H, W], and how strong it is (0 where nothing rises out of the noise).
 
     Hysteresis: whatever reaches two fifths of the ink's strength and is joined to something that reaches three fifths.
-    Where a box is given, the strength is that of the ink in it, whatever dark things lie around.
+    Where a hint [H, W] is given, the strength is that of the ink in it, and what lies around it is paper, whatever dark
+    things there are elsewhere.
     """
-    part = ink if box is None else ink[box]
-    floor = float(np.median(part))
-    noise = 1.4826 * float(np.median(np.abs(part - floor)))
-    strong = part[part > max(_split_otsu(part), floor + 3 * noise)]
+    paper = ink if hint is None else ink[~ndimage.binary_dilation(hint, EIGHT, 3)]
+    floor = float(np.median(paper)) if paper.size else 0.0
+    noise = 1.4826 * float(np.median(np.abs(paper - floor))) if paper.size else 0.0
+    strong = ink[hint] if hint is not None else ink[ink > max(_split_otsu(ink), floor + 3 * noise)]
     level = float(np.quantile(strong, 0.7)) if strong.size else 0.0
-    if level - floor < 4 * noise:
+    if level - floor <= 4 * noise:
         return np.zeros(ink.shape, bool), 0.0
     labels, _ = ndimage.label(ink > max(floor + 0.4 * (level - floor), floor + 3 * noise), EIGHT)
     kept = np.unique(labels[ink > floor + 0.6 * (level - floor)])
