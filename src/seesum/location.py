@@ -37,6 +37,7 @@ THICK = 0.25
 """Width of strokes as a share of a digit's longer side from which on they are thick for a digit."""
 SHARP = 0.3
 """Share of the ink's depth that lies between neighbouring pixels at its outline; less is the edge of a soft shadow."""
+FAINT = 0.03
 MOST_GROUPS = 12
 """Groups of strokes that are weighed, the largest: noise makes hundreds of tiny ones."""
 
@@ -54,8 +55,9 @@ class Place(NamedTuple):
     """By which places are ranked: how much it stands out, and how much it is like a digit."""
     likeness: float
     """How much it is like a digit, 0..1."""
-    beside: int = 0
-    """How many others, found with it, score and measure half as much."""
+
+    def touches(self, other: Place) -> bool:
+        return all(a.start < b.stop and b.start < a.stop for a, b in zip(self.box, other.box, strict=True))
 
     def overlaps(self, other: Place) -> bool:
         """Whether both are the same ink, more or less: they share half of the box that holds both."""
@@ -113,6 +115,7 @@ def weigh_groups(mask: Mask, dark: Plane, paper: Plane, bright: bool) -> list[Pl
     depth = (paper - dark).clip(0)
     # of the ink alone: where a desk or a shadow begins, the paper's light has the same edge
     edges = ndimage.morphological_gradient(depth, 3)
+    grain = float(np.median(edges))
     places = []
     for i in sorted((i for i, box in enumerate(boxes) if box), key=lambda i: -measure_extent(boxes[i]))[:MOST_GROUPS]:
         own = labels[boxes[i]] == i + 1
@@ -122,19 +125,27 @@ def weigh_groups(mask: Mask, dark: Plane, paper: Plane, bright: bool) -> list[Pl
         around = tuple(slice(max(0, part.start - 1), part.stop + 1) for part in boxes[i])
         ink = labels[around] == i + 1
         outline = ndimage.binary_dilation(ink, EIGHT) & ~ndimage.binary_erosion(ink, EIGHT)
-        contrast = float(np.quantile(edges[around][outline], 0.25))
+        contrast = max(0.0, float(np.quantile(edges[around][outline], 0.25)) - grain)
         thin = min(1.0, THICK * size / measure_stroke(own))
         near = _measure_contact(own, boxes[i], mask.shape)
-        sharp = min(1.0, contrast / max(float(np.median(depth[boxes[i]][own])), 1e-6) / SHARP)
+        least = max(SHARP * float(np.median(depth[boxes[i]][own])), FAINT * float(np.median(paper[boxes[i]][own])))
+        sharp = min(1.0, contrast / least)
         likeness = sharp * thin**4 * _measure_openness(own, boxes[i], dark, paper) ** 2 * near
         score = contrast * float(np.sqrt(size / max(mask.shape))) * likeness
         places.append(Place(boxes[i], own, bright, score, likeness))
-    if not places:
-        return []
-    main = max(places, key=lambda one: one.score)
+    return [one for one in places if one.score > 0]
+
+
+def count_beside(main: Place, places: list[Place]) -> int:
+    """How many of the places are digits beside the main one: as digit-like and as tall as it, or half as much."""
     tall = measure_extent(main.box)
-    beside = sum(one.score > 0.5 * main.score and measure_extent(one.box) > 0.5 * tall for one in places) - 1
-    return [one._replace(beside=beside) for one in places if one.score > 0]
+    return sum(
+        one.bright == main.bright
+        and one.score > 0.5 * main.score
+        and measure_extent(one.box) > 0.5 * tall
+        and not one.touches(main)
+        for one in places
+    )
 
 
 def _measure_contact(ink: Mask, box: Box, shape: tuple[int, ...]) -> float:

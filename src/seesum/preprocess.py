@@ -18,12 +18,13 @@ from PIL import Image
 from scipy import ndimage
 
 from seesum.decoding import Picture, PictureError, Plane, decode_picture, read_grey
-from seesum.location import locate_digits
+from seesum.location import count_beside, locate_digits
 from seesum.segmentation import (
     Box,
     Mask,
     even_light,
     group_strokes,
+    measure_extent,
     measure_stroke,
     remove_lines,
     separate_ink,
@@ -109,16 +110,16 @@ def prepare_picture(picture: Picture) -> Prepared:
     places = locate_digits(grey)
     for place in places[:3]:
         try:
-            return _show_place(colours, scale, place, dict(steps), grey.shape)
+            return _show_place(colours, scale, place, dict(steps), grey.shape, count_beside(place, places))
         except PictureError:
             continue
     raise PictureError("the picture holds no ink: it is blank, or nearly so; give one with a digit that stands out")
 
 
-LIKE = 0.1
+LIKE = 0.2
 
 
-def _show_place(colours, scale, place, steps, shape):
+def _show_place(colours, scale, place, steps, shape, beside):
     mask = np.zeros(shape, bool)
     mask[place.box] = place.ink
     area = Area.from_box(place.box, scale)
@@ -127,7 +128,8 @@ def _show_place(colours, scale, place, steps, shape):
         cutout, box = cut_out(colours, area)
         steps["cut out"] = cutout
         hint = cut_hint(mask, scale, area, cutout.shape[:2])
-        ink, digit = find_strokes(cutout, box, place.bright, hint, wide * BENCH / area.size, steps)
+        ink, digit, more = find_strokes(cutout, box, place.bright, hint, wide * BENCH / area.size, steps)
+        beside = max(beside, more)
         better = area.follow(digit, box)
         # where the rough box held a part of the digit, or more than it, once more around what it is
         # of a filled shape a speck may be left, around which the cut-out would be thousands of pixels wide
@@ -135,7 +137,7 @@ def _show_place(colours, scale, place, steps, shape):
             break
         area = better
     strokes = steps["strokes"] = even_strokes(ink, digit)
-    return Prepared(centre_ink(fit_ink(strokes)), 1 + place.beside if place.likeness > LIKE else 0, steps)
+    return Prepared(centre_ink(fit_ink(strokes)), 1 + beside if place.likeness > LIKE else 0, steps)
 
 
 def add_margin(colours: Plane) -> Plane:
@@ -231,8 +233,13 @@ def find_strokes(cutout: Plane, box: Box, bright: bool, hint, wide, steps: dict[
     weights = [
         0.0 if part is None else float(((labels[part] == i + 1) & hint[part]).sum() + 1e-3*(labels[part] == i + 1).sum()) * max(labels[part].shape) for i, part in enumerate(boxes)
     ]
-    digit = steps["digit"] = labels == int(np.argmax(weights)) + 1
-    return ink / level, digit
+    main = int(np.argmax(weights))
+    digit = steps["digit"] = labels == main + 1
+    beside = sum(
+        part is not None and i != main and measure_extent(part) > 0.5 * measure_extent(boxes[main])
+        and (hint[part] & (labels[part] == i + 1)).sum() > 0.5 * (labels[part] == i + 1).sum() for i, part in enumerate(boxes)
+    )
+    return ink / level, digit, beside
 
 
 def drop_clutter(mask: Mask, box: Box) -> Mask:
