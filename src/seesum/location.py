@@ -28,8 +28,6 @@ WINDOWS = (0.08, 0.16, 0.32, 0.64)
 """Widths of strokes that are looked for, as shares of the picture's shorter side."""
 RIM = 0.04
 """Width of the rim as a share of the picture's shorter side: what lies in it is no digit."""
-ALONG_RIM = 0.6
-"""Share of its size along which ink may touch the rim: the edge of a desk or of the paper touches it farther."""
 UNFRAMED = 32
 """Pixels of the shorter side up to which a picture's rim says nothing: it is cut close around a digit."""
 FRAME = 0.25
@@ -187,4 +185,4 @@ def _measure_contact(ink: Mask, box: Box, shape: tuple[int, ...]) -> float:
         length += int(rows[:first].any(0).sum() + rows[len(rows) - last :].any(0).sum())
         spans = spans or min(first, last) > 0
     share = length / max(ink.shape)
-    return float((10 if spans or share > ALONG_RIM else 1) * (1 + 8 * max(0.0, share - 0.3)))
+    return (10.0 if spans else 1.0) * (1 + 8 * max(0.0, share - 0.3))
