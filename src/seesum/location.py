@@ -185,4 +185,4 @@ def _measure_contact(ink: Mask, box: Box, shape: tuple[int, ...]) -> float:
         length += int(rows[:first].any(0).sum() + rows[len(rows) - last :].any(0).sum())
         spans = spans or min(first, last) > 0
     share = length / max(ink.shape)
-    return (10.0 if spans else 1.0) * (1 + 8 * max(0.0, share - 0.3))
+    return float((10 if spans else 1) * (1 + 8 * max(0.0, share - 0.3)))
