@@ -41,7 +41,7 @@ SHARP = 0.3
 FAINTEST_OUTLINE = 0.03
 """The same as a share of the paper's light: a few grey levels are no outline, however faint the ink."""
 LIKENESS = 0.3
-"""Less is no digit. Of 670 simulated digits 6 had less, half of the paper around them being shadow or desk."""
+"""Less is no digit. Of 670 simulated digits 6 had less, of 80 sheets of blank paper nearly all."""
 MOST_GROUPS = 12
 """Groups of strokes that are weighed, the largest: noise makes hundreds of tiny ones."""
 
@@ -169,10 +169,9 @@ def _measure_openness(dark: Plane, box: Box, ink: float, paper: float) -> float:
     """How bright a frame around a box is, from 0 (as ink) to 1 (as paper): low between strokes of the other polarity."""
     reach = max(3, round(FRAME * max(part.stop - part.start for part in box)))
     around = tuple(slice(max(0, part.start - reach), part.stop + reach) for part in box)
+    inner = tuple(slice(part.start - outer.start, part.stop - outer.start) for part, outer in zip(box, around, strict=True))
     frame = np.ones(dark[around].shape, bool)
-    frame[tuple(slice(part.start - outer.start, part.stop - outer.start) for part, outer in zip(box, around, strict=True))] = (
-        False
-    )
+    frame[inner] = False
     return float(((dark[around][frame] - ink) / max(paper - ink, 1e-6)).clip(0, 1).mean()) if frame.any() else 1.0
 
 
