@@ -26,7 +26,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from inks import DOUBTFUL, find_fonts
-from seesum import preprocess, segmentation
+from seesum import location, preprocess, segmentation
 from seesum.checkpoint import check_file, find_run, make_folder, write_csv
 from seesum.console import print_rows
 from seesum.decoding import Picture, PictureError, Plane, decode_picture
@@ -98,25 +98,31 @@ def _label_parts(mask: segmentation.Mask, gap: int = 2) -> tuple[Any, list[Any]]
     return labels, ndimage.find_objects(labels)
 
 
-def _take_dark(grey: Plane, window: int) -> Plane:  # noqa: ARG001
-    return np.asarray((grey.max() - grey) / max(float(grey.max()), 24.0), np.float32)
+def _take_darkest(grey: Plane, window: int) -> Plane:  # noqa: ARG001
+    return np.full_like(grey, grey.max())
 
 
-def _keep_mask(mask: segmentation.Mask, box: Any = None) -> segmentation.Mask:  # noqa: ARG001
+def _keep_mask(mask: segmentation.Mask, *_: Any) -> segmentation.Mask:
     return mask
 
 
 STEPS: dict[str, dict[tuple[Any, str], Any]] = {
     "none": {},
     "grey along the greatest contrast": {(preprocess, "project_colours"): lambda colours: colours.mean(2)},
-    "even light": {(module, "even_light"): _take_dark for module in (preprocess, segmentation)},
-    "several widths of strokes": {(segmentation, "WINDOWS"): (0.32,)},
-    "belief in a polarity": {(segmentation, "_weigh_polarities"): lambda _: (1.0, 1.0)},
-    "less noise": {(segmentation, "_measure_noise"): lambda _: 0.0},
+    "even light": {(module, "estimate_paper"): _take_darkest for module in (segmentation, location)},
+    "several widths of strokes": {(location, "WINDOWS"): (0.32,)},
+    "less noise": {(location, "measure_noise"): lambda _: 0.0},
+    "rim dropped": {(location, "drop_rim"): _keep_mask},
+    "paper on all sides": {(location, "_measure_openness"): lambda *_: 1.0},
+    "little contact with the rim": {(location, "_measure_contact"): lambda *_: 1.0},
+    "steep outlines": {(location, "SHARP"): 0.0, (location, "FAINTEST_OUTLINE"): 0.0},
+    "thin strokes": {(location, "THICK"): np.inf},
+    "several blurs": {(preprocess, "BLURS"): (0.0,)},
     "second cut-out": {(preprocess.Area, "follow"): lambda area, *_: area},
-    "ruled lines removed": {(module, "remove_lines"): _keep_mask for module in (preprocess, segmentation)},
-    "clutter dropped": {(preprocess, "drop_clutter"): _keep_mask},
-    "strokes joined": {(module, "group_strokes"): _label_parts for module in (preprocess, segmentation)},
+    "ruled lines removed": {(module, "remove_lines"): _keep_mask for module in (location, preprocess)},
+    "ruled lines removed from the cut-out": {(preprocess, "remove_lines"): _keep_mask},
+    "only what was found": {(preprocess, "keep_touching"): _keep_mask},
+    "strokes joined": {(module, "group_strokes"): _label_parts for module in (location, preprocess)},
     "strokes evened": {(preprocess, "THINNEST"): 0.0, (preprocess, "THICKEST"): np.inf},
 }
 """What stands in for each step of the preparation where it is switched off."""

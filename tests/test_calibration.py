@@ -129,7 +129,7 @@ def test_calibrating_on_pictures_counts_those_without_an_answer(pair: tuple[Run,
     run = Run(tmp_path / "run")
     shutil.copytree(pair[0].directory, run.directory)
     chosen = seesum.calibrate(run, twin=pair[1], pictures=folder, target=0.5)
-    assert chosen["chosen_on"] == {"pictures": 200, "pictures_without_ink": 1, "pictures_of_several": 1}
+    assert chosen["chosen_on"] == {"pictures": 200, "pictures_without_ink": 1, "pictures_not_of_one": 1}
     assert chosen["accepted"]["coverage"] == pytest.approx(200 / 202), "all that is one digit, and nothing else"
     assert json.loads((run.directory / "calibration.json").read_text())["chosen_on"] == chosen["chosen_on"]
     stricter = seesum.calibrate(run, twin=pair[1], pictures=folder)

@@ -152,7 +152,9 @@ def test_digits_side_by_side_are_counted_and_one_is_shown(forms: list[tuple[Stro
     prepared = prepare_picture(add_noise(draw_strokes(strokes, (380, 220))))
     assert prepared.found == found
     alone = [prepare_picture(add_noise(draw_strokes(move_strokes(form, 0, 0, scale)))).image for form, _, scale in forms]
-    assert max(alike(prepared.image, image) for image in alone) > 0.85
+    # which row of pixels the box ends in moves a digit by a pixel
+    shown, *others = (ndimage.gaussian_filter(image.astype(float), 1.5) for image in (prepared.image, *alone))
+    assert max(alike(shown, other) for other in others) > 0.9
 
 
 def test_the_largest_of_several_is_shown() -> None:

@@ -111,15 +111,15 @@ def _prepare_folder(folder: Path) -> _Asked:
         raise InputError(
             f"{folder} holds no labelled pictures; put those of each digit into a folder named 0, 1, ... or 9 in it"
         )
-    counts, images, digits = {"pictures": 0, "pictures_without_ink": 0, "pictures_of_several": 0}, [], []
+    counts, images, digits = {"pictures": 0, "pictures_without_ink": 0, "pictures_not_of_one": 0}, [], []
     for path, digit in files:
         try:
             prepared = prepare_picture(path)
         except PictureError:
             counts["pictures_without_ink"] += 1
             continue
-        if prepared.found > 1:
-            counts["pictures_of_several"] += 1
+        if prepared.found != 1:
+            counts["pictures_not_of_one"] += 1
             continue
         counts["pictures"] += 1
         images.append(prepared.image)

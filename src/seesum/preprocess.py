@@ -1,14 +1,13 @@
 """Any picture -> the 28x28 that a network expects, in steps that can each be seen. numpy, pillow and scipy; no torch.
 
-Decode; grey along the colour in which ink differs most from paper; find the digit; cut it out and bring it to one size;
-shadows, ruled lines, specks and neighbours removed; strokes brought to the width of MNIST's; and then as MNIST was made
-(LeCun et al. 1998, "Gradient-based learning applied to document recognition"): the digit fitted into 20x20 keeping its
-proportions, its centre of mass in the middle of 28x28, bright ink on black.
+Decode; grey along the colour in which ink differs most from paper; find the ink that is most like a digit; cut it out and
+bring it to one size; shadows, ruled lines, specks and neighbours removed; strokes brought to the width of MNIST's; and then
+as MNIST was made (LeCun et al. 1998, "Gradient-based learning applied to document recognition"): the digit fitted into 20x20
+keeping its proportions, its centre of mass in the middle of 28x28, bright ink on black.
 """
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -18,12 +17,14 @@ from PIL import Image
 from scipy import ndimage
 
 from seesum.decoding import Picture, PictureError, Plane, decode_picture, read_grey
+from seesum.location import Place, count_digits, locate_digits
 from seesum.segmentation import (
+    EIGHT,
     Box,
     Mask,
     even_light,
     group_strokes,
-    locate_digit,
+    measure_extent,
     measure_stroke,
     remove_lines,
     separate_ink,
@@ -38,8 +39,13 @@ BENCH = 96
 """Pixels of the digit's longer side in the cut-out that all later steps work on."""
 MARGIN = 0.35
 """Paper around the digit in the cut-out, as a share of the digit's longer side."""
+BLURS = (0.0, 1.2, 2.4)
+"""Blurs of a cut-out, in its pixels, that are tried until ink rises out of the noise."""
 CLEAR_CONTRAST = 0.25
 """Share of the paper's brightness from which on something is ink although it is no stroke."""
+MOST_PLACES = 3
+"""Places that are tried until one holds ink."""
+NO_INK = "the picture holds no ink: it is blank, or nearly so; give one with a digit that stands out"
 THINNEST, THICKEST = 2.2, 4.4
 """Stroke width in pixels of the 28x28 that is left as it is; MNIST's own is 3.0 +- 0.7 as measured here."""
 
@@ -51,7 +57,7 @@ class Prepared:
     image: NDArray[np.uint8]
     """[28, 28], bright ink on black."""
     found: int = 1
-    """How many digits there seem to be; the image shows the largest."""
+    """How many digits there seem to be; the image shows the clearest. 0: nothing is like a digit, and it shows what is most."""
     steps: dict[str, NDArray[Any]] = field(default_factory=dict)
     """What each step gave, by its name, in order: planes [H, W] or colours [H, W, 3]."""
 
@@ -85,6 +91,17 @@ class Area(NamedTuple):
         return Area(self.top + top, self.top + bottom, self.left + left, self.left + right)
 
 
+class Strokes(NamedTuple):
+    """The strokes of one digit in a cut-out."""
+
+    ink: Plane
+    """[H, W], 0 (paper) to about 1, of all that is in the cut-out."""
+    mask: Mask
+    """[H, W], which of it is the digit's."""
+    digits: int
+    """How many digits the ink was of that was taken for one in the whole picture."""
+
+
 def prepare_picture(picture: Picture) -> Prepared:
     """What a network sees of a picture.
 
@@ -104,25 +121,15 @@ def prepare_picture(picture: Picture) -> Prepared:
         return Prepared(grey.round().astype(np.uint8), 1, steps)
     if max(grey.shape) <= SMALL:
         colours = add_margin(colours)
-    coarse, scale = _reduce(colours)
-    grey = steps["grey"] = project_colours(coarse)
-    place = locate_digit(grey)
-    if place is None:
-        raise PictureError("the picture holds no ink: it is blank, or nearly so; give one with a digit that stands out")
-    area = Area.from_box(place.box, scale)
-    window = round(place.window * scale * BENCH / area.size)
-    for _ in range(2):
-        cutout, box = cut_out(colours, area)
-        steps["cut out"] = cutout
-        ink, mask = find_strokes(cutout, box, place.bright, window, steps)
-        better = area.follow(mask, box)
-        # where the rough box held a part of the digit, or more than it, once more around what it is
-        # of a filled shape a speck may be left, around which the cut-out would be thousands of pixels wide
-        if not 0.25 * area.size < better.size or 0.85 * area.size < better.size < 1.15 * area.size:
-            break
-        area = better
-    strokes = steps["strokes"] = even_strokes(ink, mask)
-    return Prepared(centre_ink(fit_ink(strokes)), place.found, steps)
+    grey = steps["grey"] = project_colours(_reduce(colours))
+    places = locate_digits(grey)
+    for place in places[:MOST_PLACES]:
+        strokes = find_strokes(colours, place, steps)
+        if strokes is not None:
+            found = count_digits(place, places)
+            evened = steps["strokes"] = even_strokes(strokes.ink, strokes.mask)
+            return Prepared(centre_ink(fit_ink(evened)), max(found, strokes.digits) if found else 0, steps)
+    raise PictureError(NO_INK)
 
 
 def add_margin(colours: Plane) -> Plane:
@@ -164,69 +171,94 @@ def project_colours(colours: Plane) -> Plane:
 
 def cut_out(colours: Plane, area: Area) -> tuple[Plane, Box]:
     """The digit with some paper around it, its longer side ``BENCH`` pixels, and where in it the digit is."""
-    margin = max(2.0, MARGIN * area.size)
-    height, width = colours.shape[:2]
-    top, bottom = max(0.0, area.top - margin), min(float(height), area.bottom + margin)
-    left, right = max(0.0, area.left - margin), min(float(width), area.right + margin)
+    left, top, right, bottom = window = _add_paper(area, colours.shape)
     zoom = BENCH / area.size
     target = (max(1, round((right - left) * zoom)), max(1, round((bottom - top) * zoom)))
     how = Image.Resampling.BICUBIC if zoom > 1 else Image.Resampling.BOX
-    planes = [Image.fromarray(colours[:, :, i]).resize(target, how, box=(left, top, right, bottom)) for i in range(3)]
+    planes = [Image.fromarray(colours[:, :, i]).resize(target, how, box=window) for i in range(3)]
     rows = slice(round((area.top - top) * zoom), round((area.bottom - top) * zoom))
     columns = slice(round((area.left - left) * zoom), round((area.right - left) * zoom))
     return np.stack([np.asarray(plane, np.float32) for plane in planes], 2).clip(0, 255), (rows, columns)
 
 
-def find_strokes(cutout: Plane, box: Box, bright: bool, window: int, steps: dict[str, NDArray[Any]]) -> tuple[Plane, Mask]:
-    """The ink 0..1 of a cut-out, and which of it is the digit's.
+def cut_hint(colours: Plane, place: Place, area: Area, cutout: Plane) -> Mask:
+    """Which pixels of a cut-out are the ink of a place, as roughly as it was found in the small copy of the picture."""
+    mask = np.zeros(place.shape, np.float32)
+    mask[place.box] = place.ink
+    down, right = (small / large for small, large in zip(mask.shape, colours.shape, strict=False))
+    window = [edge * scale for edge, scale in zip(_add_paper(area, colours.shape), (right, down) * 2, strict=True)]
+    size = (cutout.shape[1], cutout.shape[0])
+    return np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR, box=tuple(window))) > 0.3
 
-    Raises:
-        PictureError: there is no ink.
+
+def find_strokes(colours: Plane, place: Place, steps: dict[str, NDArray[Any]]) -> Strokes | None:
+    """The strokes of the digit at a place, or None where no ink is found in the cut-out around it."""
+    scale = float(np.sqrt(colours.shape[0] * colours.shape[1] / np.prod(place.shape)))
+    area, wide, digits = Area.from_box(place.box, scale), scale * measure_stroke(place.ink), 1
+    for _ in range(2):
+        cutout, box = cut_out(colours, area)
+        hint = cut_hint(colours, place, area, cutout)
+        separated = separate_strokes(cutout, hint, place.bright, wide * BENCH / area.size)
+        if separated is None:
+            return None
+        ink, mask = separated
+        steps["cut out"], steps["even light"], steps["ink"] = cutout, ink, mask
+        cleaned = remove_lines(mask, box)
+        strokes = join_strokes(ink, keep_touching(cleaned if cleaned.any() else mask, hint), hint)
+        steps["digit"] = strokes.mask
+        # a digit beside this one may be cut off when this one is cut out once more
+        digits = max(digits, strokes.digits)
+        better = area.follow(strokes.mask, box)
+        # where the rough box held a part of the digit, or more than it, once more around what it is
+        # of a filled shape a speck may be left, around which the cut-out would be thousands of pixels wide
+        if not 0.25 * area.size < better.size or 0.85 * area.size < better.size < 1.15 * area.size:
+            break
+        area = better
+    return strokes._replace(digits=digits)
+
+
+def separate_strokes(cutout: Plane, hint: Mask, bright: bool, wide: float) -> tuple[Plane, Mask] | None:
+    """The ink 0..1 of a cut-out and which pixels are ink, or None where there is none.
+
+    Args:
+        cutout: [H, W, 3].
+        hint: [H, W], where ink is, roughly.
+        bright: whether ink is brighter than paper.
+        wide: width of the strokes in pixels, roughly.
     """
     grey = project_colours(cutout)
     if bright:
         grey = grey.max() - grey
-    windows = dict.fromkeys((min(61, max(15, window)) | 1, 31, 61))
-    for blur, window in itertools.product((0.0, 1.2, 2.4), windows):
-        smooth = ndimage.gaussian_filter(grey, blur) if blur else grey
-        mask, level = separate_ink(even_light(smooth, window), box)
-        if level:
-            ink = even_light(smooth, max(15, round(3 * measure_stroke(mask)) | 1))
-            mask, level = separate_ink(ink, box)
-        if level and mask.sum() > BENCH / 4:
-            break
-    else:
-        # filled shapes are no strokes on paper, but where they stand out they are answered
-        low, high = np.quantile(grey, (0.02, 0.98))
-        if high - low < CLEAR_CONTRAST * max(high, 24):
-            raise PictureError("the picture holds no ink: it is blank, or nearly so; give one with a digit that stands out")
-        ink, level = ((high - grey) / (high - low)).clip(0, 1).astype(np.float32), 1.0
-        mask = ink > 0.5
-    steps["even light"], steps["ink"] = ink, mask
-    cleaned = remove_lines(mask, box)
-    cleaned = drop_clutter(cleaned if cleaned.any() else mask, box)
-    labels, boxes = group_strokes(cleaned, gap=8)
-    weights = [
-        0.0 if part is None else float((labels[part] == i + 1).sum()) * max(labels[part].shape) for i, part in enumerate(boxes)
-    ]
-    digit = steps["digit"] = labels == int(np.argmax(weights)) + 1
-    return ink / level, digit
+    for blur in BLURS:
+        ink = even_light(ndimage.gaussian_filter(grey, blur) if blur else grey, max(15, round(3 * wide)) | 1)
+        mask, level = separate_ink(ink, hint)
+        if mask.sum() > BENCH / 4:
+            return ink / level, mask
+    # filled shapes are no strokes on paper, but where they stand out they are answered
+    low, high = np.quantile(grey, (0.02, 0.98))
+    if high - low < CLEAR_CONTRAST * max(high, 24):
+        return None
+    ink = ((high - grey) / (high - low)).clip(0, 1).astype(np.float32)
+    return ink, ink > 0.5
 
 
-def drop_clutter(mask: Mask, box: Box) -> Mask:
-    """Ink without what comes in from the rim and without specks, unless nothing would be left."""
-    labels, count = ndimage.label(mask, np.ones((3, 3)))
-    rim = np.ones(mask.shape, bool)
-    rim[1:-1, 1:-1] = False
-    numbers = np.arange(1, count + 1)
-    contact = ndimage.sum_labels(rim, labels, numbers)
-    areas = ndimage.sum_labels(mask, labels, numbers)
-    within = np.zeros(mask.shape, bool)
-    within[box] = True
-    inside = ndimage.sum_labels(within & mask, labels, numbers) / areas
-    sizes = np.array([max(part.stop - part.start for part in place) for place in ndimage.find_objects(labels)])
-    keep = (areas > 0.004 * areas.max()) & ((contact == 0) | (inside > 0.7) & (contact < 0.5 * sizes))
-    return np.isin(labels, numbers[keep]) if keep.any() else mask
+def keep_touching(mask: Mask, hint: Mask) -> Mask:
+    """Ink that touches what a hint says is ink, unless none does: neither specks nor what comes in from the rim."""
+    labels, count = ndimage.label(mask, EIGHT)
+    keep = np.zeros(count + 1, bool)
+    keep[labels[ndimage.binary_dilation(hint, EIGHT, 3)]] = True
+    keep[0] = False
+    return keep[labels] if keep.any() else mask
+
+
+def join_strokes(ink: Plane, mask: Mask, hint: Mask) -> Strokes:
+    """The strokes that make one digit, the one that most of a hint is of, and how many digits the hint is of."""
+    labels, boxes = group_strokes(mask, gap=8)
+    areas, shared = (np.bincount(labels[part], minlength=len(boxes) + 1)[1:] for part in (mask, mask & hint))
+    extents = np.array([measure_extent(box) for box in boxes])
+    main = int(np.argmax((shared + 1e-3 * areas) * extents))
+    count = int(((extents > 0.5 * extents[main]) & (shared > 0.5 * areas)).sum())
+    return Strokes(ink, labels == main + 1, max(1, count))
 
 
 def even_strokes(ink: Plane, mask: Mask) -> Plane:
@@ -270,15 +302,22 @@ def centre_ink(fitted: NDArray[np.float32]) -> NDArray[np.uint8]:
     return image
 
 
-def _reduce(colours: Plane) -> tuple[Plane, float]:
-    """Colours at ``COARSE_PIXELS`` or less, and how many pixels went into one along each side."""
+def _add_paper(area: Area, shape: tuple[int, ...]) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of an area with some paper around it, as far as the picture has it."""
+    margin = max(2.0, MARGIN * area.size)
+    top, bottom = max(0.0, area.top - margin), min(float(shape[0]), area.bottom + margin)
+    return max(0.0, area.left - margin), top, min(float(shape[1]), area.right + margin), bottom
+
+
+def _reduce(colours: Plane) -> Plane:
+    """Colours at ``COARSE_PIXELS`` or less."""
     height, width = colours.shape[:2]
     scale = max(1.0, float(np.sqrt(height * width / COARSE_PIXELS)))
     if scale == 1.0:
-        return colours, 1.0
+        return colours
     size = (max(1, round(width / scale)), max(1, round(height / scale)))
     planes = [Image.fromarray(colours[:, :, i]).resize(size, Image.Resampling.BOX) for i in range(3)]
-    return np.stack([np.asarray(plane, np.float32) for plane in planes], 2), scale
+    return np.stack([np.asarray(plane, np.float32) for plane in planes], 2)
 
 
 def _is_prepared(grey: NDArray[Any]) -> bool:

@@ -40,9 +40,9 @@ class Answer:
     confidence: float
     """Probability of the less certain of the two outputs."""
     unsure: bool
-    """Whether not to rely on it: the confidence is too low, or the picture seems to hold several digits."""
+    """Whether not to rely on it: the confidence is too low, or the picture seems to hold several digits or none."""
     found: int = 1
-    """How many digits the picture seems to hold; the answer is for the largest."""
+    """How many digits the picture seems to hold; the answer is for the clearest, or for what is most like one."""
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain values, for JSON."""
@@ -160,7 +160,7 @@ class Reader:
             digit_probabilities=digit_p,
             sum_probabilities=sum_p,
             confidence=confidence,
-            unsure=confidence < self.unsure_below or found > 1,
+            unsure=confidence < self.unsure_below or found != 1,
             found=found,
         )
 

@@ -1,8 +1,6 @@
-"""Where a picture's ink is: light, polarity, threshold, ruled lines, the strokes of one digit. numpy and scipy; no torch."""
+"""What in a picture is ink: light, threshold, ruled lines, strokes that belong together. numpy and scipy; no torch."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,67 +13,10 @@ Mask = NDArray[np.bool_]
 Box = tuple[slice, slice]
 """Rows and columns."""
 
-FAINTEST_INK = 0.06
-"""Share of the paper's brightness by which the strongest ink must differ from it, or the picture counts as blank."""
-WINDOWS = (0.08, 0.16, 0.32, 0.64)
-"""Widths of strokes that are looked for, as shares of the picture's shorter side."""
-BRIGHT_INK = 0.6
-"""How much less is believed of bright ink on darker paper: bits of lit paper between shadows look like it."""
-ALONG_RIM = 0.6
-"""Share of its size along which ink may touch the rim: the edge of a desk or of the paper touches it farther."""
-MOST_GROUPS = 12
-"""Groups of strokes that are weighed, the largest: noise makes hundreds of tiny ones."""
 MOST_JOINED = 100
 """So many groups of ink, the largest, may be joined; a strip of 40,000 pixels held 1,100, and comparing each pair took 2 s."""
 EIGHT = np.ones((3, 3), bool)
 """Neighbours of a pixel."""
-
-
-class Place(NamedTuple):
-    """Where the largest digit of a picture seems to be."""
-
-    box: Box
-    """Around its ink."""
-    bright: bool
-    """Whether ink is brighter than paper."""
-    found: int
-    """How many digits there seem to be."""
-    score: float
-    window: int
-    """Pixels of the square in which the paper around it was looked for."""
-
-
-def locate_digit(grey: Plane) -> Place | None:
-    """The most digit-like ink of grey levels [H, W], or None where nothing stands out.
-
-    Both polarities and four widths of stroke are tried. Ink stands out far from the paper around it, is thin for its size,
-    does not lie along the rim, and is not what the rim of the picture is made of.
-    """
-    if _measure_noise(grey) > 1:
-        grey = ndimage.gaussian_filter(grey, 0.8)
-    belief = _weigh_polarities(grey)
-    edges = ndimage.gaussian_gradient_magnitude(grey, 1.0, mode="nearest")
-    best: Place | None = None
-    tried = set()
-    for share in WINDOWS:
-        window = max(3, round(share * min(grey.shape)) | 1)
-        if window in tried:
-            continue
-        tried.add(window)
-        for bright in (False, True):
-            dark = grey.max() - grey if bright else grey
-            ink = even_light(dark, window)
-            mask, level = separate_ink(ink)
-            if level < FAINTEST_INK:
-                continue
-            cleaned = remove_lines(mask)
-            # a picture cut close around a 1 or a 7 is all line, so what is left without lines has to compare
-            for kept in [mask] if cleaned is mask else [cleaned, mask]:
-                place = _weigh_ink(kept, edges)
-                score = place.score * belief[bright] if place else 0.0
-                if place and (best is None or score > best.score):
-                    best = place._replace(bright=bright, score=score, window=window)
-    return best
 
 
 def even_light(grey: Plane, window: int) -> Plane:
@@ -84,22 +25,33 @@ def even_light(grey: Plane, window: int) -> Plane:
     The paper is a closing of the picture by a square wider than strokes, then an opening: both keep the edge of a shadow
     where it is, which a mean over the neighbourhood would smear into something like ink.
     """
-    paper = _estimate_paper(grey, window)
+    return compare_light(grey, estimate_paper(grey, window))
+
+
+def estimate_paper(grey: Plane, window: int) -> Plane:
+    """Grey levels [H, W] of the paper under dark ink whose strokes are narrower than ``window`` pixels."""
+    paper = ndimage.grey_closing(grey, size=(window, window), mode="nearest")
+    return np.asarray(ndimage.grey_opening(paper, size=(window, window), mode="nearest"), np.float32)
+
+
+def compare_light(grey: Plane, paper: Plane) -> Plane:
+    """The share 0..1 of the paper's light that is missing, [H, W]."""
     return np.asarray(((paper - grey) / np.maximum(paper, 24)).clip(0, 1), np.float32)
 
 
-def separate_ink(ink: Plane, box: Box | None = None) -> tuple[Mask, float]:
+def separate_ink(ink: Plane, hint: Mask | None = None) -> tuple[Mask, float]:
     """Which pixels are ink [H, W], and how strong it is (0 where nothing rises out of the noise).
 
     Hysteresis: whatever reaches two fifths of the ink's strength and is joined to something that reaches three fifths.
-    Where a box is given, the strength is that of the ink in it, whatever dark things lie around.
+    Where a hint [H, W] is given, the strength is that of the ink in it, and what lies around it is paper, whatever dark
+    things there are elsewhere.
     """
-    part = ink if box is None else ink[box]
-    floor = float(np.median(part))
-    noise = 1.4826 * float(np.median(np.abs(part - floor)))
-    strong = part[part > max(_split_otsu(part), floor + 3 * noise)]
+    paper = ink if hint is None else ink[~ndimage.binary_dilation(hint, EIGHT, 3)]
+    floor = float(np.median(paper)) if paper.size else 0.0
+    noise = 1.4826 * float(np.median(np.abs(paper - floor))) if paper.size else 0.0
+    strong = ink[hint] if hint is not None else ink[ink > max(_split_otsu(ink), floor + 3 * noise)]
     level = float(np.quantile(strong, 0.7)) if strong.size else 0.0
-    if level - floor < 4 * noise:
+    if level - floor <= 4 * noise:
         return np.zeros(ink.shape, bool), 0.0
     labels, _ = ndimage.label(ink > max(floor + 0.4 * (level - floor), floor + 3 * noise), EIGHT)
     kept = np.unique(labels[ink > floor + 0.6 * (level - floor)])
@@ -166,7 +118,7 @@ def group_strokes(mask: Mask, gap: int = 2) -> tuple[NDArray[np.int32], list[Box
     labels, count = ndimage.label(away <= reach, EIGHT)
     labels = np.where(mask, labels, 0).astype(np.int32)
     boxes = ndimage.find_objects(labels)
-    order = sorted(range(count), key=lambda i: -_extent(boxes[i]))[:MOST_JOINED]
+    order = sorted(range(count), key=lambda i: -measure_extent(boxes[i]))[:MOST_JOINED]
     for at, big in enumerate(order):
         if boxes[big] is None:
             continue
@@ -185,53 +137,6 @@ def measure_stroke(mask: Mask) -> float:
     return float(4 * (distance[distance > 0] - 0.5).mean()) + 0.5
 
 
-def _estimate_paper(grey: Plane, window: int) -> Plane:
-    paper = ndimage.grey_closing(grey, size=(window, window), mode="nearest")
-    return np.asarray(ndimage.grey_opening(paper, size=(window, window), mode="nearest"), np.float32)
-
-
-def _weigh_polarities(grey: Plane) -> tuple[float, float]:
-    """How much to believe of dark ink, and of bright ink: where the rim is all of one level, that is the paper's."""
-    rim = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    low, high = np.quantile(grey, (0.005, 0.995))
-    least, middle, most = (np.quantile(rim, (0.1, 0.5, 0.9)) - low) / max(high - low, 1e-6)
-    if most - least > 0.25 or 0.2 < middle < 0.75:
-        return 1.0, BRIGHT_INK
-    return (1.0, 0.1) if middle > 0.5 else (0.1, 1.0)
-
-
-def _weigh_ink(mask: Mask, edges: Plane) -> Place | None:
-    """The group of strokes that is most like a digit, by contrast, size, thinness and distance from the rim."""
-    labels, boxes = group_strokes(mask)
-    height, width = mask.shape
-    scores = np.zeros(len(boxes))
-    rim = np.ones(mask.shape, bool)
-    rim[1:-1, 1:-1] = False
-    largest = sorted((i for i, box in enumerate(boxes) if box), key=lambda i: -_extent(boxes[i]))[:MOST_GROUPS]
-    for i in largest:
-        box = boxes[i]
-        own = labels[box] == i + 1
-        size = max(own.shape)
-        if own.sum() < 4 or size < 3:
-            continue
-        around = tuple(slice(max(0, part.start - 4), part.stop + 4) for part in box)
-        own = labels[around] == i + 1
-        contrast = float(np.median(edges[around][ndimage.binary_dilation(own, EIGHT) & ~ndimage.binary_erosion(own, EIGHT)]))
-        thin = min(1.0, 0.33 * size / measure_stroke(own))
-        contact = float((rim[around] & own).sum()) / size
-        scores[i] = contrast * np.sqrt(size / max(height, width)) * thin**4 / (1 + 8 * max(0.0, contact - 0.3))
-        if contact > ALONG_RIM and min(mask.shape) > 32:
-            scores[i] /= 10
-    if not scores.any():
-        return None
-    main = int(scores.argmax())
-    tall = _extent(boxes[main])
-    found = sum(
-        score > 0.5 * scores[main] and _extent(box) > 0.5 * tall for score, box in zip(scores, boxes, strict=True) if box
-    )
-    return Place(boxes[main], False, int(found), float(scores[main]), 0)
-
-
 def _belongs(small: Box, big: Box) -> bool:
     """Whether the ink in a smaller box is part of the digit in a bigger one."""
     (top, left), (bottom, right) = ((part.start for part in big), (part.stop for part in big))
@@ -246,7 +151,7 @@ def _belongs(small: Box, big: Box) -> bool:
     return bool(gap < 0.2 * size)
 
 
-def _extent(box: Box | None) -> float:
+def measure_extent(box: Box | None) -> float:
     return 0.0 if box is None else float(np.hypot(box[0].stop - box[0].start, box[1].stop - box[1].start))
 
 
@@ -276,7 +181,7 @@ def _measure_runs(mask: Mask) -> NDArray[np.int64]:
     return np.where(padded, below - above - 1, 0)[1:-1]
 
 
-def _measure_noise(grey: Plane) -> float:
+def measure_noise(grey: Plane) -> float:
     """Standard deviation of the noise in grey levels, from what a small cross-shaped difference leaves (Immerkaer 1996)."""
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
     return float(1.4826 * np.median(np.abs(ndimage.convolve(grey, kernel))) / 6)
