@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from digits import FOUR, SEVEN, alike, draw_strokes, move_strokes
 from seesum.decoding import PictureError
-from seesum.location import Place, count_digits, drop_rim, locate_digits
+from seesum.location import Place, drop_rim, locate_digits, select_digits
 from seesum.preprocess import prepare_picture
 
 Levels = NDArray[np.float64]
@@ -71,7 +71,7 @@ def test_paper_without_ink_holds_no_digit(scene: str) -> None:
     """Such a picture is refused, or answered as one without a digit."""
     levels = add_grain(EMPTY[scene]())
     places = locate_digits(levels.astype(np.float32))
-    assert not places or count_digits(places[0], places) == 0
+    assert not select_digits(places)
     with suppress(PictureError):
         assert prepare_picture(levels).found == 0
 
@@ -86,13 +86,13 @@ def test_digits_that_nearly_touch_are_counted() -> None:
     close = draw_strokes([*move_strokes(SEVEN, 10, 30, 0.6), *move_strokes(FOUR, 55, 30, 0.6)], (300, 220), width=5)
     prepared = prepare_picture(add_grain(np.asarray(close.resize((1200, 880)), float)))
     places = locate_digits(prepared.steps["grey"])
-    assert count_digits(places[0], places) == 1
+    assert len(select_digits(places)) == 1
     assert prepared.found == 2
 
 
 def test_edges_beside_a_digit_are_no_digits() -> None:
     places = locate_digits(add_grain(lay_on_desk(draw_levels(), 35)).astype(np.float32))
-    assert count_digits(places[0], places) == 1
+    assert len(select_digits(places)) == 1
     assert places[0].box[1].stop < 160
     assert all(one.score <= places[0].score for one in places)
 
@@ -103,13 +103,19 @@ def make_place(left: int, score: float = 1.0, height: int = 20, bright: bool = F
 
 def test_counting() -> None:
     main = make_place(0)
-    assert count_digits(main, [main]) == 1
-    assert count_digits(main, [main, make_place(20), make_place(40)]) == 3
-    assert count_digits(main, [main, make_place(5)]) == 1, "the same ink, cut otherwise"
-    assert count_digits(main, [main, make_place(20, score=0.4)]) == 1
-    assert count_digits(main, [main, make_place(20, height=4)]) == 1
-    assert count_digits(main, [main, make_place(20, bright=True)]) == 1
-    assert count_digits(make_place(0, likeness=0.1), [make_place(20)]) == 0
+    assert select_digits([]) == []
+    assert len(select_digits([main])) == 1
+    assert len(select_digits([main, make_place(20), make_place(40)])) == 3
+    assert len(select_digits([main, make_place(5)])) == 1, "the same ink, cut otherwise"
+    assert len(select_digits([main, make_place(20, score=0.4)])) == 1
+    assert len(select_digits([main, make_place(20, height=4)])) == 1
+    assert len(select_digits([main, make_place(20, bright=True)])) == 1
+    assert select_digits([make_place(0, likeness=0.1), make_place(20)]) == []
+
+
+def test_the_largest_digit_comes_first() -> None:
+    small, large = make_place(0), make_place(20, score=0.8, height=30)
+    assert select_digits([small, large])[0] is large
 
 
 def test_what_lies_along_the_rim_goes_unless_it_is_all() -> None:

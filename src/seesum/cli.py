@@ -142,7 +142,7 @@ def predict(
         answer = one.answer
         remark = "unsure" if answer.unsure else ""
         if answer.found != 1:
-            several = f"{answer.found} digits found, this is the clearest"
+            several = f"{answer.found} digits found, this is the largest"
             remark = f"unsure: {several if answer.found else 'nothing in it is like a digit'}"
         if one.digit is not None and one.digit != answer.digit:
             remark = f"wrong: it is {one.digit}"

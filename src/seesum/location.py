@@ -148,21 +148,23 @@ def weigh_groups(mask: Mask, dark: Plane, paper: Plane, bright: bool) -> list[Pl
     return places
 
 
-def count_digits(main: Place, places: list[Place]) -> int:
-    """How many digits there are: the main place, and others beside it that score and measure half as much.
+def select_digits(places: list[Place]) -> list[Place]:
+    """Which of the places, the best first, are digits: the best one, and others beside it that score and measure half as much.
 
-    0 where the main place is not like a digit.
+    The largest comes first. There are none where the best place is not like a digit.
     """
-    if main.likeness < LIKENESS:
-        return 0
-    tall = measure_extent(main.box)
-    return 1 + sum(
-        one.bright == main.bright
+    if not places or places[0].likeness < LIKENESS:
+        return []
+    main, tall = places[0], measure_extent(places[0].box)
+    beside = [
+        one
+        for one in places[1:]
+        if one.bright == main.bright
         and one.score > 0.5 * main.score
         and measure_extent(one.box) > 0.5 * tall
         and not one.shares(main)
-        for one in places
-    )
+    ]
+    return sorted([main, *beside], key=lambda one: -measure_extent(one.box))
 
 
 def _measure_openness(dark: Plane, box: Box, ink: float, paper: float) -> float:

@@ -17,7 +17,7 @@ from PIL import Image
 from scipy import ndimage
 
 from seesum.decoding import Picture, PictureError, Plane, decode_picture, read_grey
-from seesum.location import Place, count_digits, locate_digits
+from seesum.location import Place, locate_digits, select_digits
 from seesum.segmentation import (
     EIGHT,
     Box,
@@ -57,7 +57,7 @@ class Prepared:
     image: NDArray[np.uint8]
     """[28, 28], bright ink on black."""
     found: int = 1
-    """How many digits there seem to be; the image shows the clearest. 0: nothing is like a digit, and it shows what is most."""
+    """How many digits there seem to be; the image shows the largest. 0: nothing is like a digit, and it shows what is most."""
     steps: dict[str, NDArray[Any]] = field(default_factory=dict)
     """What each step gave, by its name, in order: planes [H, W] or colours [H, W, 3]."""
 
@@ -123,10 +123,11 @@ def prepare_picture(picture: Picture) -> Prepared:
         colours = add_margin(colours)
     grey = steps["grey"] = project_colours(_reduce(colours))
     places = locate_digits(grey)
-    for place in places[:MOST_PLACES]:
+    digits = select_digits(places)
+    found = len(digits)
+    for place in (digits or places)[:MOST_PLACES]:
         strokes = find_strokes(colours, place, steps)
         if strokes is not None:
-            found = count_digits(place, places)
             evened = steps["strokes"] = even_strokes(strokes.ink, strokes.mask)
             return Prepared(centre_ink(fit_ink(evened)), max(found, strokes.digits) if found else 0, steps)
     raise PictureError(NO_INK)

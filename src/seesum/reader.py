@@ -42,7 +42,7 @@ class Answer:
     unsure: bool
     """Whether not to rely on it: the confidence is too low, or the picture seems to hold several digits or none."""
     found: int = 1
-    """How many digits the picture seems to hold; the answer is for the clearest, or for what is most like one."""
+    """How many digits the picture seems to hold; the answer is for the largest, or for what is most like one."""
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain values, for JSON."""
