@@ -25,6 +25,8 @@ Ink = Callable[[int, float | None], Grey]
 """Ink 0..1 of a figure, its longer side so many pixels, drawn with a pen whose width is this share of it."""
 HANDWRITING = ("breip", "delphine", "kristi", "rufscript010", "stevehand")
 """Fonts that were written with a pen; others that call themselves handwriting draw outlines."""
+UNCOVERED = 0.01
+"""Share of a digit's ink that a pen of its own width, drawn along its middle, may leave out."""
 LETTERS = "AEFHKMNRWaehkmw"
 """Letters that no digit resembles."""
 
@@ -65,12 +67,18 @@ def count_pieces(mask: NDArray[np.bool_]) -> tuple[int, int]:
 
 
 def keeps_shape(image: NDArray[np.uint8]) -> bool:
-    """Whether a hard pen gives the same digit: no faint stroke or narrow gap hangs on a threshold, and no loop is a blot."""
+    """Whether a hard pen gives the same digit: no faint stroke or narrow gap hangs on a threshold, and no loop is a blot.
+
+    A pen a little wider than the strokes are has to cover nearly all of the ink: what it does not cover was a loop that is
+    filled, and becomes a line.
+    """
     smooth = enlarge_digit(image)
     if len({count_pieces(smooth > level) for level in (60, 100, 140)}) > 1:
         return False
-    radii = ndimage.distance_transform_edt(smooth > 100)[thin_strokes(smooth > 100)]
-    return bool(radii.max() < 2.0 * np.median(radii))
+    ink, line = smooth > 100, thin_strokes(smooth > 100)
+    radius = float(np.median(ndimage.distance_transform_edt(ink)[line]))
+    away = ndimage.distance_transform_edt(~line)
+    return bool((ink & (away > 1.4 * radius + 1)).sum() <= UNCOVERED * ink.sum())
 
 
 def draw_digit(image: NDArray[np.uint8], size: int, width: float | None, rng: Generator) -> Grey:
