@@ -128,3 +128,11 @@ def test_what_lies_along_the_rim_goes_unless_it_is_all() -> None:
     dropped = drop_rim(mask)
     assert not dropped[:4].any()
     assert dropped[5:60, 50:56].all()
+
+
+def test_what_is_clearly_dark_but_like_no_digit_is_answered_as_none() -> None:
+    stripes = np.tile(np.where(np.arange(800) % 20 < 6, 255, 0), (600, 1)).astype(np.uint8)
+    prepared = prepare_picture(stripes)
+    assert prepared.found == 0
+    (place,) = locate_digits(prepared.steps["grey"])
+    assert place.likeness == 0, "no place was found, so that it is all of the picture"

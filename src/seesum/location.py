@@ -40,6 +40,8 @@ SHARP = 0.3
 """Share of the ink's depth that lies between neighbouring pixels at its outline; less is the edge of a soft shadow."""
 FAINTEST_OUTLINE = 0.03
 """The same as a share of the paper's light: a few grey levels are no outline, however faint the ink."""
+CLEAR_CONTRAST = 0.25
+"""Share of the paper's brightness from which on something is ink although it is no stroke."""
 LIKENESS = 0.3
 """Less is no digit. Of 670 simulated digits 6 had less, of 80 sheets of blank paper nearly all."""
 MOST_GROUPS = 12
@@ -96,7 +98,7 @@ def locate_digits(grey: Plane) -> list[Place]:
     for place in sorted(places, key=lambda one: -one.score):
         if not any(place.bright == kept.bright and place.shares(kept) > 0.5 for kept in distinct):
             distinct.append(place)
-    return distinct
+    return distinct or _take_shape(grey)
 
 
 def drop_rim(mask: Mask) -> Mask:
@@ -165,6 +167,19 @@ def select_digits(places: list[Place]) -> list[Place]:
         and not one.shares(main)
     ]
     return sorted([main, *beside], key=lambda one: -measure_extent(one.box))
+
+
+def _take_shape(grey: Plane) -> list[Place]:
+    """All that is dark, where it is clearly so and its outline is steep: stripes or blots, which are answered, as no digit."""
+    low, high = np.quantile(grey, (0.02, 0.98))
+    ink = grey < (low + high) / 2
+    outline = ink & ~ndimage.binary_erosion(ink, EIGHT, border_value=1)
+    if high - low < CLEAR_CONTRAST * max(high, 24) or not outline.any():
+        return []
+    if np.median(ndimage.morphological_gradient(grey, 3)[outline]) < SHARP * (high - low):
+        return []
+    (box,) = ndimage.find_objects(ink.astype(np.int8))
+    return [Place(box, ink[box], grey.shape, False, 0.0, 0.0)]
 
 
 def _measure_openness(dark: Plane, box: Box, ink: float, paper: float) -> float:

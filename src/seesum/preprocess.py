@@ -17,7 +17,7 @@ from PIL import Image
 from scipy import ndimage
 
 from seesum.decoding import Picture, PictureError, Plane, decode_picture, read_grey
-from seesum.location import Place, locate_digits, select_digits
+from seesum.location import CLEAR_CONTRAST, Place, locate_digits, select_digits
 from seesum.segmentation import (
     EIGHT,
     Box,
@@ -41,8 +41,6 @@ MARGIN = 0.35
 """Paper around the digit in the cut-out, as a share of the digit's longer side."""
 BLURS = (0.0, 1.2, 2.4)
 """Blurs of a cut-out, in its pixels, that are tried until ink rises out of the noise."""
-CLEAR_CONTRAST = 0.25
-"""Share of the paper's brightness from which on something is ink although it is no stroke."""
 MOST_PLACES = 3
 """Places that are tried until one holds ink."""
 NO_INK = "the picture holds no ink: it is blank, or nearly so; give one with a digit that stands out"
