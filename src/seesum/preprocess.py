@@ -41,6 +41,8 @@ MARGIN = 0.35
 """Paper around the digit in the cut-out, as a share of the digit's longer side."""
 BLURS = (0.0, 1.2, 2.4)
 """Blurs of a cut-out, in its pixels, that are tried until ink rises out of the noise."""
+LOOKS = (0.0, 1.2)
+"""Blurs of the small copy, in its pixels: where no ink is found, it may be so faint that it falls apart in the noise."""
 MOST_PLACES = 3
 """Places that are tried until one holds ink."""
 NO_INK = "the picture holds no ink: it is blank, or nearly so; give one with a digit that stands out"
@@ -120,14 +122,15 @@ def prepare_picture(picture: Picture) -> Prepared:
     if max(grey.shape) <= SMALL:
         colours = add_margin(colours)
     grey = steps["grey"] = project_colours(_reduce(colours))
-    places = locate_digits(grey)
-    digits = select_digits(places)
-    found = len(digits)
-    for place in (digits or places)[:MOST_PLACES]:
-        strokes = find_strokes(colours, place, steps)
-        if strokes is not None:
-            evened = steps["strokes"] = even_strokes(strokes.ink, strokes.mask)
-            return Prepared(centre_ink(fit_ink(evened)), max(found, strokes.digits) if found else 0, steps)
+    for blur in LOOKS:
+        places = locate_digits(ndimage.gaussian_filter(grey, blur) if blur else grey)
+        digits = select_digits(places)
+        found = len(digits)
+        for place in (digits or places)[:MOST_PLACES]:
+            strokes = find_strokes(colours, place, steps)
+            if strokes is not None:
+                evened = steps["strokes"] = even_strokes(strokes.ink, strokes.mask)
+                return Prepared(centre_ink(fit_ink(evened)), max(found, strokes.digits) if found else 0, steps)
     raise PictureError(NO_INK)
 
 
