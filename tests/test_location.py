@@ -107,7 +107,7 @@ def test_counting() -> None:
     assert len(select_digits([main])) == 1
     assert len(select_digits([main, make_place(20), make_place(40)])) == 3
     assert len(select_digits([main, make_place(5)])) == 1, "the same ink, cut otherwise"
-    assert len(select_digits([main, make_place(20, score=0.4)])) == 1
+    assert len(select_digits([main, make_place(20, score=0.2)])) == 1
     assert len(select_digits([main, make_place(20, height=4)])) == 1
     assert len(select_digits([main, make_place(20, bright=True)])) == 1
     assert select_digits([make_place(0, likeness=0.1), make_place(20)]) == []

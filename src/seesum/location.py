@@ -44,6 +44,8 @@ CLEAR_CONTRAST = 0.25
 """Share of the paper's brightness from which on something is ink although it is no stroke."""
 LIKENESS = 0.3
 """Less is no digit. Of 670 simulated digits 6 had less, of 80 sheets of blank paper nearly all."""
+BESIDE = 0.3
+"""Share of the best place's score from which on another is a digit, too. At 0.2 single digits begin to be counted as two."""
 MOST_GROUPS = 12
 """Groups of strokes that are weighed, the largest: noise makes hundreds of tiny ones."""
 
@@ -151,7 +153,7 @@ def weigh_groups(mask: Mask, dark: Plane, paper: Plane, bright: bool) -> list[Pl
 
 
 def select_digits(places: list[Place]) -> list[Place]:
-    """Which of the places, the best first, are digits: the best one, and others beside it that score and measure half as much.
+    """Which of the places, the best first, are digits: the best one, and others beside it of half its size and ``BESIDE``.
 
     The largest comes first. There are none where the best place is not like a digit.
     """
@@ -162,7 +164,7 @@ def select_digits(places: list[Place]) -> list[Place]:
         one
         for one in places[1:]
         if one.bright == main.bright
-        and one.score > 0.5 * main.score
+        and one.score > BESIDE * main.score
         and measure_extent(one.box) > 0.5 * tall
         and not one.shares(main)
     ]
