@@ -206,14 +206,12 @@ def measure_doubts(readers: Mapping[str, Reader], count: int, seed: int) -> list
     rows = []
     for kind in DOUBTFUL:
         for network, asked in ask_readers(readers, simulate_doubtful(kind, count, seed), prepare_picture).items():
-            trusted = [one.answer.confidence for one in asked if one.answer and one.accepted]
+            sure = [one.answer.confidence for one in asked if one.answer]
             first = {"shown": kind, "n": count, "seed": seed, "network": network}
             shares = {"answered": _percent(one.answer is not None for one in asked)}
             shares["accepted"] = _percent(one.accepted for one in asked)
-            shares["accepted_with_99"] = _percent(
-                one.accepted and one.answer and one.answer.confidence >= 0.99 for one in asked
-            )
-            rows.append({**first, **shares, "highest_confidence": f"{max(trusted, default=0):.4f}"})
+            shares["with_99"] = _percent(one.answer and one.answer.confidence >= 0.99 for one in asked)
+            rows.append({**first, **shares, "highest_confidence": f"{max(sure, default=0):.4f}"})
     return rows
 
 

@@ -85,6 +85,7 @@ def test_several_digits_are_found_and_marked(reader: Reader, mnist: Mnist) -> No
     answer = reader(page, add=2)
     assert answer.found == 2
     assert answer.unsure
+    assert answer.confidence == pytest.approx(min(answer.digit_probabilities.max(), answer.sum_probabilities.max()) / 2)
     assert answer.digit in (7, 1)
     alone = reader(page[:, :70], add=2)
     assert (alone.found, alone.digit, alone.sum) == (1, 7, 9)

@@ -38,7 +38,8 @@ class Answer:
     sum_probabilities: NDArray[np.float32]
     """[19], of the sums 0..18 (S answers of another operation, from its lowest up)."""
     confidence: float
-    """Probability of the less certain of the two outputs."""
+    """Probability of the less certain of the two outputs; of a picture that seems to hold several digits, divided by how many,
+    since any of them may be meant, and by two where nothing in it is like a digit."""
     unsure: bool
     """Whether not to rely on it: the confidence is too low, or the picture seems to hold several digits or none."""
     found: int = 1
@@ -153,7 +154,7 @@ class Reader:
         return lost / lost.max() if lost.max() > 0 else lost
 
     def _decide(self, digit_p: NDArray[np.float32], sum_p: NDArray[np.float32], found: int) -> Answer:
-        confidence = float(min(digit_p.max(), sum_p.max()))
+        confidence = float(min(digit_p.max(), sum_p.max())) / (found or 2)
         return Answer(
             digit=int(digit_p.argmax()),
             sum=int(sum_p.argmax()) + self.operation.lowest,

@@ -41,7 +41,7 @@ def describe_answer(answers: int, lowest: int) -> Schema:
         "sum": {"type": "integer", "description": "Digit and addend put together, as the network's second output gives it."},
         "digit_probabilities": {**digits, "description": "Of the digits 0 to 9."},
         "sum_probabilities": {**sums, "description": f"Of the sums {lowest} to {lowest + answers - 1}."},
-        "confidence": {**SHARE, "description": "Probability of the less certain of the two outputs."},
+        "confidence": {**SHARE, "description": "Probability of the less certain output, over found (2 if 0)."},
         "found": {"type": "integer", "minimum": 0, "description": "How many digits there seem to be; the largest is read."},
         "unsure": {"type": "boolean", "description": "Whether the confidence is too low to rely on."},
     }
