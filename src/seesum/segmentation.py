@@ -152,6 +152,7 @@ def _belongs(small: Box, big: Box) -> bool:
 
 
 def measure_extent(box: Box | None) -> float:
+    """Diagonal of a box in pixels; 0 of none."""
     return 0.0 if box is None else float(np.hypot(box[0].stop - box[0].start, box[1].stop - box[1].start))
 
 
