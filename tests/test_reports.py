@@ -19,6 +19,9 @@ from seesum.checkpoint import Run
 from seesum.pictures import draw_grid, encode_figure
 from seesum.systems import SYSTEMS
 
+LONG = ("hard-fusion", "hand", "tiny", "micro")
+"""Large, drawing their own digits, or looking thirteen times: seconds each."""
+
 
 class Page(HTMLParser):
     """Texts, addresses and headings of a page."""
@@ -62,7 +65,7 @@ def test_report_again_is_the_same(small_run: Run) -> None:
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("system", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in SYSTEMS])
 def test_every_system_has_a_report(tmp_path: Path, small_data: Path, system: str) -> None:
     recipe = SYSTEMS[system].recipe
     drawn = {name: 32 for name in ("drawn", "non_digits") if getattr(recipe, name)}  # thousands by default
