@@ -1,6 +1,8 @@
 """From Enter to the end of a command: seconds, processor time and memory, with ONNX Runtime and with torch, taking turns.
 
-python benchmarks/start.py        # rows go to start.csv in results/
+    python benchmarks/start.py        # rows go to start.csv in results/
+
+Times are medians of the rounds after a first one, which fills the disk's cache.
 """
 
 from __future__ import annotations

@@ -141,9 +141,10 @@ def predict(
     for one in predictions:
         answer = one.answer
         remark = "unsure" if answer.unsure else ""
-        if answer.found != 1:
-            several = f"{answer.found} digits found, this is the largest"
-            remark = f"unsure: {several if answer.found else 'nothing in it is like a digit'}"
+        if answer.found > 1:
+            remark = f"unsure: {answer.found} digits found, this is the largest"
+        elif not answer.found:
+            remark = "unsure: nothing in it is like a digit"
         if one.digit is not None and one.digit != answer.digit:
             remark = f"wrong: it is {one.digit}"
         shares = (f"{answer.digit_probabilities.max():.1%}", f"{answer.sum_probabilities.max():.1%}")

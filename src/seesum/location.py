@@ -91,11 +91,11 @@ def locate_digits(grey: Plane) -> list[Place]:
             mask, level = separate_ink(compare_light(dark, paper))
             if level < FAINTEST_INK:
                 continue
-            mask = drop_rim(mask)
+            mask, steepness = drop_rim(mask), _measure_steepness(paper - dark)
             cleaned = remove_lines(mask)
             # a picture cut close around a 1 or a 7 is all line, so what is left without lines has to compare
             for kept in [mask] if cleaned is mask else [cleaned, mask]:
-                places += weigh_groups(kept, dark, paper, bright)
+                places += weigh_groups(kept, dark, paper, steepness, bright)
     distinct: list[Place] = []
     for place in sorted(places, key=lambda one: -one.score):
         if not any(place.bright == kept.bright and place.shares(kept) > 0.5 for kept in distinct):
@@ -116,20 +116,17 @@ def drop_rim(mask: Mask) -> Mask:
     return keep[labels] if keep.any() else mask
 
 
-def weigh_groups(mask: Mask, dark: Plane, paper: Plane, bright: bool) -> list[Place]:
+def weigh_groups(mask: Mask, dark: Plane, paper: Plane, steepness: Plane, bright: bool) -> list[Place]:
     """The groups of strokes of a mask [H, W], with how much each stands out and is like a digit.
 
     Args:
         mask: which pixels are ink.
         dark: grey levels, in which ink is darker than paper.
         paper: those of the paper under the ink.
+        steepness: how much the depth of the ink changes from pixel to pixel.
         bright: whether ink is brighter than paper in the picture.
     """
     labels, boxes = group_strokes(mask)
-    depth = paper - dark
-    # of the depth, since the edge of a desk or of a shadow is one of the paper too; less what noise makes of plain paper
-    steepness = ndimage.morphological_gradient(depth, 3)
-    steepness = (steepness - np.median(steepness)).clip(0)
     places = []
     for i in sorted((i for i, box in enumerate(boxes) if box), key=lambda i: -measure_extent(boxes[i]))[:MOST_GROUPS]:
         box = boxes[i]
@@ -142,7 +139,7 @@ def weigh_groups(mask: Mask, dark: Plane, paper: Plane, bright: bool) -> list[Pl
         outline = ndimage.binary_dilation(padded, EIGHT) & ~ndimage.binary_erosion(padded, EIGHT)
         # nearly all of an outline is steep, or it is not one of ink
         contrast = float(np.quantile(steepness[around][outline], 0.25))
-        depths, light = float(np.median(depth[box][ink])), float(np.median(paper[box][ink]))
+        depths, light = float(np.median((paper[box] - dark[box])[ink])), float(np.median(paper[box][ink]))
         sharp = min(1.0, contrast / max(SHARP * depths, FAINTEST_OUTLINE * light, 1e-6))
         thin = min(1.0, THICK * size / measure_stroke(ink))
         paper_around = _measure_openness(dark, box, light - depths, light)
@@ -182,6 +179,15 @@ def _take_shape(grey: Plane) -> list[Place]:
         return []
     (box,) = ndimage.find_objects(ink.astype(np.int8))
     return [Place(box, ink[box], grey.shape, False, 0.0, 0.0)]
+
+
+def _measure_steepness(depth: Plane) -> Plane:
+    """Range of the depth of ink [H, W] in 3x3 pixels, less what noise makes of plain paper.
+
+    Of the depth, since the edge of a desk or of a shadow is one of the paper too.
+    """
+    steepness = ndimage.morphological_gradient(depth, 3)
+    return np.asarray((steepness - np.median(steepness)).clip(0), np.float32)
 
 
 def _measure_openness(dark: Plane, box: Box, ink: float, paper: float) -> float:

@@ -267,7 +267,7 @@ def even_strokes(ink: Plane, mask: Mask) -> Plane:
     """The digit's ink 0..1, its strokes no thinner and no thicker than MNIST's."""
     rows, columns = np.nonzero(mask)
     window = np.s_[max(0, rows.min() - 2) : rows.max() + 3, max(0, columns.min() - 2) : columns.max() + 3]
-    near = ndimage.binary_dilation(mask[window], np.ones((3, 3)), 2)
+    near = ndimage.binary_dilation(mask[window], EIGHT, 2)
     soft = np.where(near, ((ink[window] - 0.2) / 0.6).clip(0, 1), 0).astype(np.float32)
     unit = max(soft.shape) / BOX
     soft = np.pad(soft, round(3 * unit))

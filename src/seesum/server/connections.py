@@ -18,7 +18,7 @@ def bound_heads(limits: Limits) -> type[HttpToolsProtocol]:
 
     class BoundProtocol(HttpToolsProtocol):
         _timer: asyncio.TimerHandle | None = None
-        _unread = 0
+        _head = 0
         """Bytes of the head so far, in whole packets."""
         _in_head = True
 
@@ -34,15 +34,15 @@ def bound_heads(limits: Limits) -> type[HttpToolsProtocol]:
             super().data_received(data)
             if not self._in_head:
                 return
-            self._unread += len(data)
-            if self._unread > limits.head:
+            self._head += len(data)
+            if self._head > limits.head:
                 self.transport.abort()
             elif self._timer is None:
                 self._wait()
 
         def on_message_begin(self) -> None:
             super().on_message_begin()
-            self._in_head, self._unread = True, 0
+            self._in_head, self._head = True, 0
 
         def on_headers_complete(self) -> None:
             self._in_head = False

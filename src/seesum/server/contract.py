@@ -43,7 +43,7 @@ def describe_answer(answers: int, lowest: int) -> Schema:
         "sum_probabilities": {**sums, "description": f"Of the sums {lowest} to {lowest + answers - 1}."},
         "confidence": {**SHARE, "description": "Probability of the less certain output, over found (2 if 0)."},
         "found": {"type": "integer", "minimum": 0, "description": "How many digits there seem to be; the largest is read."},
-        "unsure": {"type": "boolean", "description": "Whether the confidence is too low to rely on."},
+        "unsure": {"type": "boolean", "description": "Whether not to rely on it: too little confidence, or not one digit."},
     }
     return {"type": "object", "required": list(properties), "properties": properties}
 
