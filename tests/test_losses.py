@@ -51,3 +51,24 @@ def test_the_even_answer_is_the_least_where_there_is_no_digit() -> None:
     assert loss.digit.item() == loss.sum.item() == 0
     surer = Output(make_output(1).digit_logp, sums)
     assert measure_loss(surer, addend, nothing, nothing, MIXED).total > loss.total
+
+
+def test_teachers_replace_the_labels_in_the_total_alone() -> None:
+    output, taught, addend = make_output(3), make_output(5), torch.tensor([4, 7, 0])
+    taught = Output(taught.digit_logp[2:], taught.sum_logp[2:])
+    digit, answer = torch.tensor([2, 9, NO_DIGIT]), torch.tensor([6, 16, NO_DIGIT])
+    loss = measure_loss(output, addend, digit, answer, MIXED, taught)
+    crossed = [
+        -(math.exp(p) * q) for one, two in zip(taught, output, strict=True) for p, q in zip(_flat(one), _flat(two), strict=True)
+    ]
+    assert loss.total.item() == pytest.approx(sum(crossed) / 3, rel=1e-5)
+    assert loss[1:] == measure_loss(output, addend, digit, answer, MIXED)[1:]
+    sure = Output(*(torch.full_like(logp, -1e4).scatter_(1, torch.zeros(3, 1, dtype=torch.int64), 0.0) for logp in output))
+    nought = torch.zeros(3, dtype=torch.int64)
+    assert measure_loss(output, nought, nought, nought, PLAIN, sure).total.item() == pytest.approx(
+        measure_loss(output, nought, nought, nought, PLAIN.replaced({"label_smoothing": 0.0})).total.item(), rel=1e-6
+    )
+
+
+def _flat(values: torch.Tensor) -> list[float]:
+    return values.flatten().tolist()

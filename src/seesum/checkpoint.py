@@ -82,6 +82,11 @@ class Run:
             raise InputError(f"{path} is damaged ({error}); calibrate the run anew") from error
 
     @property
+    def trained(self) -> bool:
+        """Whether its weights are final; the run may not be measured yet, and a teacher never is."""
+        return (self.directory / "weights.safetensors").is_file()
+
+    @property
     def finished(self) -> bool:
         """Whether the run has reached its end."""
         return (self.directory / "metrics.json").is_file()

@@ -46,7 +46,9 @@ LOSSES = {
 """How the two parts become one. Networks give log-probabilities, so cross-entropy is the negative log-likelihood here."""
 
 
-def measure_loss(output: Output, addend: Tensor, digit: Tensor, answer: Tensor, recipe: Recipe) -> Loss:
+def measure_loss(
+    output: Output, addend: Tensor, digit: Tensor, answer: Tensor, recipe: Recipe, taught: Output | None = None
+) -> Loss:
     """Loss of a batch.
 
     Where there is no digit, every digit should be as likely as another, and every answer as likely as the digits make it:
@@ -59,17 +61,24 @@ def measure_loss(output: Output, addend: Tensor, digit: Tensor, answer: Tensor, 
         digit: [B] int64, or ``NO_DIGIT``, but that only where the recipe draws non-digits.
         answer: [B] int64, answer classes, or ``NO_DIGIT``.
         recipe: says how the parts are joined and how far the digit's target is smoothed.
+        taught: what teachers say of the batch. Then the total is the cross-entropy against that alone; the parts are still
+            those of the labels.
     """
     join = pick(LOSSES, recipe.loss, "loss").join
-    if not recipe.non_digits:
+    if recipe.non_digits:
+        known = digit != NO_DIGIT
+        count = known.sum().clamp_min(1)  # a batch may have none
+        digit_loss, sum_loss = (
+            functional.nll_loss(logp, truth, ignore_index=NO_DIGIT, reduction="sum") / count
+            for logp, truth in ((output.digit_logp, digit), (output.sum_logp, answer))
+        )
+    else:
         digit_loss, sum_loss = functional.nll_loss(output.digit_logp, digit), functional.nll_loss(output.sum_logp, answer)
+    if taught is not None:
+        total = join(*(-(target.exp() * logp).sum(1).mean() for target, logp in zip(taught, output, strict=True)))
+        return Loss(total, digit_loss, sum_loss)
+    if not recipe.non_digits:
         return Loss(join(_smooth(digit_loss, output.digit_logp.mean(), recipe), sum_loss), digit_loss, sum_loss)
-    known = digit != NO_DIGIT
-    count = known.sum().clamp_min(1)  # a batch may have none
-    digit_loss, sum_loss = (
-        functional.nll_loss(logp, truth, ignore_index=NO_DIGIT, reduction="sum") / count
-        for logp, truth in ((output.digit_logp, digit), (output.sum_logp, answer))
-    )
     share = known.float().mean()
     even = output.digit_logp.mean(1)
     total = share * join(_smooth(digit_loss, even[known].sum() / count, recipe), sum_loss)

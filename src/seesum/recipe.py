@@ -89,6 +89,9 @@ WHOLE_NUMBERS = {
     "split_seed": (0, 2**32 - 1),
     "drawn": (0, 1_000_000),
     "non_digits": (0, 1_000_000),
+    "teachers": (0, 100),
+    "teacher_epochs": (1, 1_000_000),
+    "asked": (1, 100),
 }
 """Fields that are whole numbers, and their range."""
 
@@ -145,6 +148,12 @@ class Recipe:
     """How many digits in forms that MNIST lacks are drawn anew for each epoch, and trained on beside the training images."""
     non_digits: int = 0
     """How many images without a digit, or with several, are drawn anew for each epoch: every digit is as likely there."""
+    teachers: int = 0
+    """How many networks of the same recipe, with other seeds, are trained first; their answers are learned, not the labels."""
+    teacher_epochs: int = 1
+    """How often each teacher sees each training image."""
+    asked: int = 2
+    """How many teachers, drawn anew for every batch, say what is learned from it; all where there are fewer."""
     mean: float = 0.1307
     """Subtracted from intensities in 0..1 (the mean over MNIST's training images)."""
     std: float = 0.3081

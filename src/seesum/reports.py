@@ -216,14 +216,20 @@ def _training(evidence: Evidence, images: dict[str, bytes]) -> str:
     smoothing = (
         f" The digit's target is smoothed: {recipe.label_smoothing:.0%} of it is spread over all ten digits, so that the "
         f"network does not grow surer than one pass over the data warrants."
-        if recipe.label_smoothing
+        if recipe.label_smoothing and not recipe.teachers
+        else ""
+    )
+    teachers = (
+        f" What is learned is what {recipe.teachers} networks say that were trained first, not the labels: of every batch "
+        f"{min(recipe.asked, recipe.teachers)} of them, drawn anew, are asked, and the mean of their probabilities is the target."
+        if recipe.teachers
         else ""
     )
     rows = [(name, str(value)) for name, value in recipe.to_dict().items()]
     return (
         f"<p><b>Which loss, and why.</b> Both outputs are choices among classes, so each has the negative log-likelihood "
         f"of the right class (cross-entropy), the proper score for a probability: it is least when the probabilities are "
-        f"true. {LOSSES[recipe.loss].reason}{smoothing}</p>"
+        f"true. {LOSSES[recipe.loss].reason}{smoothing}{teachers}</p>"
         f"{_image(images, 'curves', 'loss and accuracy of both outputs over training')}"
         f"<details><summary>The recipe, whole</summary>{_rows(('field', 'value'), rows)}</details>"
     )

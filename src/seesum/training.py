@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,18 +17,19 @@ from seesum.devices import choose_device
 from seesum.evaluation import forecast_every, measure_answers
 from seesum.losses import measure_loss
 from seesum.mnist import Part
-from seesum.network import count_parameters
+from seesum.network import Network, count_parameters
 from seesum.progress import Progress
 from seesum.recipe import JobError
 from seesum.state import State
 from seesum.task import NO_DIGIT, Splits
+from seesum.teachers import Teachers, list_teachers
 
 TALLY = ("loss", "digit_loss", "sum_loss", "digit_accuracy", "sum_accuracy", "both_accuracy")
 """What is kept of every step, over its batch."""
 
 
-def train_epoch(state: State, batches: Batches, progress: Progress) -> list[dict[str, float]]:
-    """One pass over the training images; a row per step, with the means over its batch."""
+def train_epoch(state: State, batches: Batches, progress: Progress, teachers: Teachers | None = None) -> list[dict[str, float]]:
+    """One pass over the training images; a row per step, with the means over its batch. Teachers replace the labels."""
     recipe, network, device = state.recipe, state.network, state.device
     steps = recipe.epochs * batches.count_steps()
     native = recipe.precision == "bf16"
@@ -39,8 +40,9 @@ def train_epoch(state: State, batches: Batches, progress: Progress) -> list[dict
         image = batch.image.contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16, enabled=native):
             encoded = network.encode(image)
+        taught = None if teachers is None else teachers.answer(image, batch.addend)
         output = network.add(encoded, batch.addend)
-        loss = measure_loss(output, batch.addend, batch.digit, batch.answer, recipe)
+        loss = measure_loss(output, batch.addend, batch.digit, batch.answer, recipe, taught)
         loss.total.backward()  # type: ignore[no-untyped-call]
         state.optimiser.step(factor)
         if state.average:
@@ -79,8 +81,8 @@ def train_run(
 ) -> Run:
     """Train what ``run.json`` says, from its checkpoint if there is one, to weights and metrics in the run directory.
 
-    The clock (``train_seconds``) starts with uint8 images in memory and stops after the last step; evaluation and
-    writing files between epochs are not counted.
+    The clock (``train_seconds``) starts with uint8 images in memory and stops after the last step, teachers included;
+    evaluation and writing files between epochs are not counted.
 
     Args:
         run: a directory with ``run.json``, which also says what is measured; its recipe has a settled precision.
@@ -92,28 +94,50 @@ def train_run(
         InputError: a checkpoint that is damaged, or a device that is not here.
         JobError: the loss stopped being a number.
     """
-    recipe, device, measured = run.recipe, choose_device(device_name), run.info["measured"]
+    device, teachers = choose_device(device_name), list_teachers(run)
+    for teacher in teachers:
+        if not teacher.trained:
+            _train_weights(teacher, splits, device, run, quiet)
+    state = _train_weights(run, splits, device, run, quiet, teachers)
+    write_json(run.directory / "metrics.json", _measure_run(state, splits, run.info["measured"]["test"]))
+    return run
+
+
+def _train_weights(
+    run: Run, splits: Splits, device: torch.device, whole: Run, quiet: bool, teachers: Sequence[Run] = ()
+) -> State:
+    """Of one network, from its checkpoint if there is one: the files of its epochs, and its weights.
+
+    Args:
+        run: the network's own directory.
+        splits: as in ``train_run``.
+        device: where it is trained.
+        whole: the run that is trained, of which this network is a teacher if it isn't its own.
+        quiet: show no progress.
+        teachers: finished; what they say is learned.
+    """
+    recipe, measured = run.recipe, run.info["measured"]
     watched = {name: part for name, part in splits.parts.items() if name in measured["watch"]}
     history: list[dict[str, Any]] = []
     steps: list[dict[str, Any]] = []
-    job = f"{recipe.system}, {recipe.epochs} epoch{'s' * (recipe.epochs > 1)} of {len(splits.train.digits):,} images"
     with keep_generators(device), torch.backends.cudnn.flags(allow_tf32=recipe.precision != "fp32"):
         torch.manual_seed(recipe.seed)
         clock = time.perf_counter()
         state = State(recipe, device)
         batches = Batches(splits.train, recipe, device, state.generator)
-        state.seconds = time.perf_counter() - clock
+        asked = Teachers([_place_teacher(one, device) for one in teachers], recipe, state.generator) if teachers else None
+        state.seconds = time.perf_counter() - clock + sum(one.read_rows("history.csv")[-1]["train_seconds"] for one in teachers)
         if (run.directory / "checkpoint.safetensors").is_file():
             state.load(run)
             history = [row for row in run.read_rows("history.csv") if row["epoch"] <= state.epoch]
             steps = [row for row in run.read_rows("steps.csv") if row["epoch"] <= state.epoch]
         else:
             state.save(run)
-        with Progress(job, recipe.epochs * batches.count_steps(), quiet) as progress:
+        with Progress(_describe_job(run, whole, splits), recipe.epochs * batches.count_steps(), quiet) as progress:
             try:
                 while state.epoch < recipe.epochs:
                     clock = time.perf_counter()
-                    rows = train_epoch(state, batches, progress)
+                    rows = train_epoch(state, batches, progress, asked)
                     state.seconds += time.perf_counter() - clock
                     state.epoch += 1
                     history.append(_summarise_epoch(state, rows, watched))
@@ -128,12 +152,21 @@ def train_run(
                     progress.update(state.step, _describe([history[-1][name] for name in TALLY]))
             except KeyboardInterrupt:
                 progress.note(f"stopped; {state.epoch} of {recipe.epochs} epochs are kept in {run.directory}")
-                progress.note(f"go on with: seesum train --resume {run.directory} (a study: with the same command)")
+                progress.note(f"go on with: seesum train --resume {whole.directory} (a study: with the same command)")
                 raise
         with state.averaged() as network:
             save_tensors(run.directory / "weights.safetensors", network.state_dict())
-        write_json(run.directory / "metrics.json", _measure_run(state, splits, measured["test"]))
-    return run
+    return state
+
+
+def _place_teacher(run: Run, device: torch.device) -> Network:
+    return run.load_network().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _describe_job(run: Run, whole: Run, splits: Splits) -> str:
+    recipe = run.recipe
+    job = f"{recipe.system}, {recipe.epochs} epoch{'s' * (recipe.epochs > 1)} of {len(splits.train.digits):,} images"
+    return job if run is whole else f"teacher {run.directory.name} of {whole.recipe.teachers}: {job}"
 
 
 @contextmanager

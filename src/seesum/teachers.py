@@ -1,0 +1,69 @@
+"""Knowledge distillation: networks that are trained first, and whose answers are learned instead of the labels.
+
+Networks with other first weights and another order of images make partly other mistakes, so the mean of their probabilities
+is better than each of them; one network can learn that mean (Hinton, Vinyals and Dean 2015, "Distilling the knowledge in a
+neural network", arXiv 1503.02531), asked about the very images that it sees, however changed (Beyer et al. 2022, "Knowledge
+distillation: a good teacher is patient and consistent", arXiv 2106.05237).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from seesum.checkpoint import Run, create_run
+from seesum.network import Network
+from seesum.provenance import write_command
+from seesum.recipe import Output, Recipe
+from seesum.task import SMALLEST
+
+FOLDER = "teachers"
+"""In a run directory: a folder for each teacher, with a run's files but for metrics, since nobody asks how good it is."""
+
+
+class Teachers:
+    """Finished networks, a few of which, drawn anew for every batch, are asked together."""
+
+    def __init__(self, networks: Sequence[Network], recipe: Recipe, generator: Generator) -> None:
+        """Take them as they are.
+
+        Args:
+            networks: in evaluation mode, on the device of the batches.
+            recipe: says how many are asked of a batch.
+            generator: on the CPU; draws which.
+        """
+        self.networks, self.recipe, self.generator = networks, recipe, generator
+
+    def answer(self, image: Tensor, addend: Tensor) -> Output:
+        """The mean of their probabilities for a batch, as logarithms: [B, 10] and [B, S].
+
+        The loss is linear in these probabilities, so that asking a few at random teaches on average what asking all
+        would, for a part of the time.
+        """
+        order = torch.randperm(len(self.networks), generator=self.generator)
+        chosen = [self.networks[one] for one in order[: self.recipe.asked].tolist()]
+        with torch.no_grad():
+            with torch.autocast(image.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
+                encoded = [network.encode(image) for network in chosen]
+            answers = [network.add(one, addend) for network, one in zip(chosen, encoded, strict=True)]
+        means = [torch.stack(parts).exp().mean(0) for parts in zip(*answers, strict=True)]
+        return Output(*(mean.clamp_min(SMALLEST).log() for mean in means))
+
+
+def list_teachers(run: Run) -> list[Run]:
+    """The runs of a run's teachers, started or not: its own recipe with other seeds and its ``teacher_epochs``."""
+    recipe = run.recipe
+    teachers = []
+    for place in range(1, recipe.teachers + 1):
+        seed = int(np.random.SeedSequence((recipe.seed, place)).generate_state(1)[0])
+        own = recipe.replaced({"teachers": 0, "epochs": recipe.teacher_epochs, "seed": seed})
+        directory = run.directory / FOLDER / str(place)
+        if (directory / "run.json").is_file():
+            teachers.append(Run(directory))
+            continue
+        command = write_command(own, run.info["data"]["directory"], run.info["measured"]["test"])
+        teachers.append(create_run(own, {**run.info, "command": command}, directory))
+    return teachers

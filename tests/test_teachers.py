@@ -1,0 +1,100 @@
+"""teachers.py: what teachers say together, and runs that learn from theirs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import seesum
+from seesum.checkpoint import Run, find_run, load_tensors
+from seesum.network import Network
+from seesum.recipe import Recipe
+from seesum.systems import build_network
+from seesum.teachers import Teachers, list_teachers
+
+TAUGHT: dict[str, Any] = {
+    **{"images": "600", "epochs": 3, "teachers": 3, "teacher_epochs": 2, "batch_size": 64, "ema": 0.5, "non_digits": 20},
+    **{"plot": False, "quiet": True},
+}
+
+
+def make_teachers(asked: int) -> Teachers:
+    recipe = Recipe("fast", asked=asked, precision="fp32")
+    networks = [build_network(recipe).eval() for _ in range(3)]
+    return Teachers(networks, recipe, torch.Generator().manual_seed(0))
+
+
+def test_the_answer_is_the_mean_of_those_asked() -> None:
+    image, addend = torch.randn(4, 1, 28, 28), torch.tensor([0, 3, 9, 5])
+    teachers = make_teachers(asked=5)
+    answer = teachers.answer(image, addend)
+    for together, alone in zip(answer, zip(*(one(image, addend) for one in teachers.networks), strict=True), strict=True):
+        assert torch.allclose(together.exp(), torch.stack(alone).exp().mean(0), atol=1e-6)
+        assert torch.allclose(together.exp().sum(1), torch.ones(4), atol=1e-5)
+        assert not together.requires_grad
+
+
+def test_each_batch_draws_whom_to_ask() -> None:
+    image, addend = torch.randn(1, 1, 28, 28), torch.tensor([3])
+    teachers = make_teachers(asked=1)
+    answers = {teachers.answer(image, addend).digit_logp[0, 0].item() for _ in range(40)}
+    assert len(answers) == 3, "always one alone, and each of the three at some time"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return seesum.train("fast", out=tmp_path_factory.mktemp("taught") / "whole", **TAUGHT)
+
+
+def test_a_run_trains_its_teachers_first(whole: Run) -> None:
+    teachers = list_teachers(whole)
+    assert len({one.recipe.seed for one in teachers} | {whole.recipe.seed}) == 4
+    last = [one.read_rows("history.csv")[-1] for one in teachers]
+    assert {row["epoch"] for row in last} == {2}
+    assert whole.metrics["train_seconds"] > sum(row["train_seconds"] for row in last)
+    assert find_run(whole.directory / "teachers" / "1").load_network()
+    assert not any(one.finished for one in teachers), "a teacher is never measured, and so never the newest run"
+
+
+def test_what_teachers_say_is_learned(whole: Run, tmp_path: Path) -> None:
+    labelled = seesum.train("fast", out=tmp_path / "labelled", **{**TAUGHT, "teachers": 0})
+    first = [run.read_rows("steps.csv")[0] for run in (whole, labelled)]
+    assert first[0]["loss"] != first[1]["loss"]
+    assert not same(whole, labelled)
+
+
+@pytest.mark.parametrize("stop_after", [25, 70])
+def test_resume_ends_with_the_same_weights(
+    whole: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_after: int
+) -> None:
+    count = 0
+    encode = Network.encode
+
+    def encode_and_stop(self: Network, image: torch.Tensor) -> Any:
+        nonlocal count
+        count += self.training
+        if count > stop_after:
+            raise KeyboardInterrupt
+        return encode(self, image)
+
+    monkeypatch.setattr(Network, "encode", encode_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        seesum.train("fast", out=tmp_path / "cut", **TAUGHT)
+    monkeypatch.setattr(Network, "encode", encode)
+    cut = Run(tmp_path / "cut")
+    assert not cut.finished
+    assert sum(one.trained for one in list_teachers(cut)) == (1 if stop_after == 25 else 3)
+    kept = {
+        one.directory: (one.directory / "weights.safetensors").stat().st_mtime_ns for one in list_teachers(cut) if one.trained
+    }
+    seesum.train(resume=cut, plot=False, quiet=True)
+    assert same(whole, cut)
+    assert kept == {path: (path / "weights.safetensors").stat().st_mtime_ns for path in kept}, "trained teachers stay"
+
+
+def same(first: Run, second: Run) -> bool:
+    one, other = (load_tensors(run.directory / "weights.safetensors")[0] for run in (first, second))
+    return all(torch.equal(one[name], other[name]) for name in one)
