@@ -31,7 +31,7 @@ from seesum.checkpoint import check_file, find_run, make_folder, write_csv
 from seesum.console import print_rows
 from seesum.decoding import Picture, PictureError, Plane, decode_picture
 from seesum.preprocess import Prepared, centre_ink, fit_ink, prepare_picture
-from seesum.provenance import collect_versions, describe_hardware, find_commit
+from seesum.provenance import describe_measurement
 from seesum.reader import Answer, Reader
 from seesum.recipe import InputError
 from simulation import PARTS, Shown, simulate, simulate_doubtful
@@ -313,9 +313,7 @@ def main() -> None:
     rows = measure(readers, given.count, given.seed)
     print_rows(rows, *rows[0])
     if given.out:
-        hardware, versions = describe_hardware("cpu", ""), collect_versions()
-        origin = {"date": time.strftime("%Y-%m-%d"), "commit": find_commit(), "processor": hardware["processor"]}
-        origin |= {name: versions[name] for name in ("python", "pillow", "scipy", "torch")}
+        origin = describe_measurement("python", "pillow", "scipy", "torch")
         path = make_folder(given.out) / name
         write_csv(path, [{**origin, **row} for row in rows])
         print(f"The rows are in {path}")

@@ -29,7 +29,7 @@ from PIL import Image
 import seesum
 from seesum.checkpoint import DEFAULT_RUN, write_csv
 from seesum.console import print_rows
-from seesum.provenance import collect_versions, describe_hardware, find_commit
+from seesum.provenance import describe_measurement
 
 OURS = """
 from seesum.serving import serve
@@ -247,9 +247,7 @@ def main() -> None:
         rows = take_turns(contestants, given.rounds, given.seconds, (1, 8, 64))
     print_rows(rows, *rows[0])
     if whole:
-        hardware, versions = describe_hardware("cpu", ""), collect_versions()
-        origin = {"date": time.strftime("%Y-%m-%d"), "commit": find_commit(), "processor": hardware["processor"]}
-        origin |= {"cores": str(os.cpu_count()), "python": versions["python"]}
+        origin = describe_measurement("cores", "python")
         path = Path(given.out) / f"serve-{given.what}.csv"
         write_csv(path, [{**origin, **row} for row in rows])
         print(f"The rows are in {path}")

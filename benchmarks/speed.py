@@ -41,7 +41,7 @@ from seesum.mnist import Mnist, Part
 from seesum.models import Model
 from seesum.network import Network, Result
 from seesum.optimisers import build_optimiser
-from seesum.provenance import collect_versions, describe_hardware, find_commit
+from seesum.provenance import describe_measurement
 from seesum.recipe import Recipe
 from seesum.systems import SYSTEMS, build_network, find_system
 from seesum.task import OPERATIONS, draw_addends
@@ -328,9 +328,7 @@ def main() -> None:
         rows = time_training(contestants, given.rounds or 9)
     print_rows(rows, *rows[0])
     if given.images is None and given.systems == list(SYSTEMS):
-        hardware, versions = describe_hardware("cpu", ""), collect_versions()
-        origin = {"date": time.strftime("%Y-%m-%d"), "commit": find_commit(), "processor": hardware["processor"]}
-        origin |= {"threads": hardware["threads"], "python": versions["python"], "torch": versions["torch"]}
+        origin = describe_measurement("threads", "python", "torch")
         path = Path(given.out) / f"speed-{given.what}.csv"
         write_csv(path, [{**origin, **row} for row in rows])
         print(f"The rows are in {path}")

@@ -77,11 +77,9 @@ def main() -> None:
         rows.append(row | {"memory_mib": f"{middle.memory:.0f}"})
     print_rows(rows, *rows[0])
     if given.rounds >= 5:
-        from seesum.provenance import collect_versions, describe_hardware, find_commit  # torch, which would count as memory
+        from seesum.provenance import describe_measurement  # torch, which would count as memory
 
-        hardware, versions = describe_hardware("cpu", ""), collect_versions()
-        origin = {"date": time.strftime("%Y-%m-%d"), "commit": find_commit(), "processor": hardware["processor"]}
-        origin |= {"cores": str(os.cpu_count())} | {name: versions[name] for name in ("python", "torch")}
+        origin = describe_measurement("cores", "python", "torch")
         write_csv(given.out / "start.csv", [{**origin, **row} for row in rows])
         print(f"The rows are in {given.out / 'start.csv'}")
 

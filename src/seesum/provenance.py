@@ -74,6 +74,14 @@ def describe_hardware(device: str, precision: str) -> dict[str, str | int]:
     }
 
 
+def describe_measurement(*names: str) -> dict[str, str]:
+    """The first columns of a row in results/: date, commit, processor, and what else is named of hardware and versions."""
+    hardware = describe_hardware("cpu", "")
+    known = {**hardware, **collect_versions()}
+    origin = {"date": time.strftime("%Y-%m-%d"), "commit": find_commit(), "processor": str(hardware["processor"])}
+    return origin | {name: str(known[name]) for name in names}
+
+
 def find_commit() -> str:
     """Commit of the checkout this package is imported from, with ``+`` where it has been changed; empty if installed."""
     package = Path(__file__).parent

@@ -220,8 +220,9 @@ def _training(evidence: Evidence, images: dict[str, bytes]) -> str:
         else ""
     )
     teachers = (
-        f" What is learned is what {recipe.teachers} networks say that were trained first, not the labels: of every batch "
-        f"{min(recipe.asked, recipe.teachers)} of them, drawn anew, are asked, and the mean of their probabilities is the target."
+        f" What is learned is what {recipe.teachers} networks say that were trained first, not the labels: of "
+        f"every batch {min(recipe.asked, recipe.teachers)} of them, drawn anew, are asked, and the mean of their probabilities "
+        f"is the target."
         if recipe.teachers
         else ""
     )
