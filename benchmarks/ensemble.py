@@ -1,29 +1,54 @@
 """Several networks as one: the mean of their probabilities, on the images that they were not trained on.
 
-    python benchmarks/ensemble.py RUN RUN ...              # every subset of the runs, best first
-    python benchmarks/ensemble.py RUN RUN ... --all        # only all of them together: for the test images, once
+    python benchmarks/ensemble.py RUN RUN ...                        # every subset of the runs, best first
+    python benchmarks/ensemble.py RUN RUN ... --all --out results    # only all of them together: for the test images, once
 
-Runs with a validation split are measured on it, and there subsets may be chosen; others on the test images.
+Runs with a validation split are measured on it, and there subsets may be chosen; others on the test images. A run's teachers
+are runs too: RUN/teachers/1 and so on. With --out, what all of them reach together is appended to ensemble.csv there.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from itertools import combinations
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from seesum.checkpoint import find_run
+from seesum.checkpoint import Run, find_run, make_folder
 from seesum.evaluation import measure_answers
 from seesum.metrics import Forecast
+from seesum.mnist import Part
+from seesum.network import count_parameters
+from seesum.provenance import describe_measurement
 from seesum.reader import Reader
+from seesum.studies import append_row
+
+
+def measure_together(forecasts: list[Forecast], part: Part, run: Run) -> dict[str, float | int]:
+    """Metrics of the mean of several forecasts; ``run`` is one of those that made them."""
+    together = Forecast(np.mean([m.digit_p for m in forecasts], 0), np.mean([m.sum_p for m in forecasts], 0))
+    return measure_answers(together, part, run.recipe)
+
+
+def describe_members(runs: list[Run], where: str, measured: dict[str, float | int]) -> dict[str, Any]:
+    """A row: how many networks of which systems, and what they reach together."""
+    counts = Counter(run.recipe.system for run in runs)
+    row: dict[str, Any] = {"members": "; ".join(f"{count} {system}" for system, count in counts.items()), "n": len(runs)}
+    row["epochs"] = "; ".join(str(epochs) for epochs in sorted({run.recipe.epochs for run in runs}))
+    row |= {"parameters": sum(count_parameters(run.load_network()) for run in runs), "evaluated_on": where}
+    row |= {name: f"{measured[name]:.6f}" for name in ("digit_accuracy", "sum_accuracy")}
+    return row | {"digit_loss": f"{measured['digit_loss']:.5f}"}
 
 
 def main() -> None:
-    """Parse, measure and print."""
+    """Parse, measure, print and store."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+")
     parser.add_argument("--all", action="store_true", help="only all runs together")
+    parser.add_argument("--out", type=Path, help="folder of the CSV")
     given = parser.parse_args()
     runs = [find_run(name) for name in given.runs]
     parts = [run.load_splits().pick_part(test=False) for run in runs]
@@ -35,12 +60,16 @@ def main() -> None:
     sizes = [len(runs)] if given.all else range(1, len(runs) + 1)
     rows = []
     for chosen in (subset for size in sizes for subset in combinations(range(len(runs)), size)):
-        members = [forecasts[one] for one in chosen]
-        together = Forecast(np.mean([m.digit_p for m in members], 0), np.mean([m.sum_p for m in members], 0))
-        measured = measure_answers(together, part, runs[0].recipe)
-        rows.append((measured["digit_accuracy"], measured["sum_accuracy"], [given.runs[one] for one in chosen]))
+        measured = measure_together([forecasts[one] for one in chosen], part, runs[0])
+        names = " ".join(given.runs[one] for one in chosen)
+        rows.append((measured["digit_accuracy"], measured["sum_accuracy"], f"{len(chosen)}: {names}"))
     for digit, sum_, names in sorted(rows, reverse=True):
-        print(f"{where}: digit {digit:.3%}  sum {sum_:.3%}  {len(names)}: {' '.join(names)}")
+        print(f"{where}: digit {digit:.3%}  sum {sum_:.3%}  {names}")
+    if given.out:
+        path = make_folder(given.out) / "ensemble.csv"
+        measured = measure_together(forecasts, part, runs[0])
+        append_row(path, describe_measurement("torch") | describe_members(runs, where, measured))
+        print(f"The row is in {path}")
 
 
 if __name__ == "__main__":

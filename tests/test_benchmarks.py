@@ -50,6 +50,17 @@ def test_drawn(tmp_path: Path) -> None:
     assert (tmp_path / "drawn.png").stat().st_size > 10_000
 
 
+def test_ensemble(tmp_path: Path, small_data: Path) -> None:
+    common: dict[str, Any] = {"data": small_data, "split": "validate", "plot": False, "quiet": True}
+    for seed in (0, 1):
+        seesum.train("fast", seed=seed, out=tmp_path / str(seed), **common)
+    printed = run_script(tmp_path, "ensemble.py", "0", "1", "--out", "results")
+    assert [line.count("validation: ") for line in printed.splitlines()] == [1, 1, 1, 0]
+    (row,) = read_csv(tmp_path / "results" / "ensemble.csv")
+    assert (row["members"], row["n"], row["evaluated_on"]) == ("2 fast", "2", "validation")
+    assert f"digit {float(row['digit_accuracy']):.3%}" in printed
+
+
 def test_frontier(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "results", tmp_path / "results")
     (tmp_path / "results" / "frontier.png").unlink(missing_ok=True)
