@@ -169,7 +169,7 @@ def time_published(data: Mnist, images: int, rounds: int, wanted: Sequence[str])
 
 
 def _describe_training(
-    name: str, epochs: int, timed: Timed, epoch: float, fast: float, result: Result, rounds: int
+    name: str, epochs: int, timed: Timed, epoch: float, fast: float, result: Result | None, rounds: int
 ) -> dict[str, Any]:
     return {
         "system": name,
@@ -179,8 +179,8 @@ def _describe_training(
         "epochs": epochs,
         "seconds": f"{epoch * epochs:.3g}",
         "ratio": f"{epoch * epochs / fast:.3g}",
-        "digit_reached": result.digit,
-        "sum_reached": result.sum,
+        "digit_reached": result and result.digit,
+        "sum_reached": result and result.sum,
     }
 
 
@@ -304,10 +304,11 @@ def _spread(name: str, values: list[float]) -> dict[str, str]:
 def main() -> None:
     """Parse, measure, print and store."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    measured = [name for name, system in SYSTEMS.items() if system.result]
     parser.add_argument("what", choices=["train", "published", "infer"])
     parser.add_argument("--rounds", type=int, help="default: 9, but 1 of published")
     parser.add_argument("--images", type=int, help="fewer images (or systems): a trial, whose rows are not stored")
-    parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), help="of infer and published; default: all")
+    parser.add_argument("--systems", nargs="+", default=measured, help="of infer and published; default: all")
     parser.add_argument("--out", default="results", help="folder of the CSV")
     given = parser.parse_args()
     data = seesum.load_mnist()
@@ -327,7 +328,7 @@ def main() -> None:
         }
         rows = time_training(contestants, given.rounds or 9)
     print_rows(rows, *rows[0])
-    if given.images is None and given.systems == list(SYSTEMS):
+    if given.images is None and given.systems == measured:
         origin = describe_measurement("threads", "python", "torch")
         path = Path(given.out) / f"speed-{given.what}.csv"
         write_csv(path, [{**origin, **row} for row in rows])

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "results" / "README.md"]
 SMALL = {
     "train": ["--epochs", "1", "--images", "500"],
-    "study": ["--epochs", "1", "--images", "500", "--seeds", "1", "--set", "drawn=20", "--set", "non_digits=20"],
+    "study": ["--epochs=1", "--images=500", "--seeds=1", "--set=drawn=20", "--set=non_digits=20", "--set=teachers="],
     "reproduce": ["--epochs", "1", "--images", "64", "--seeds", "1"],
     "compare": ["--epochs", "1", "--images", "64", "--seeds", "1"],
 }
@@ -108,6 +108,8 @@ def test_pictures_and_links_are_there() -> None:
 def test_the_readme_has_a_row_for_every_system_with_its_result() -> None:
     readme = (ROOT / "README.md").read_text()
     for name, system in SYSTEMS.items():
+        if system.result is None:
+            continue
         row = next(line for line in readme.splitlines() if line.startswith(f"| `{name}`"))
         assert f"{system.result.digit:.2f}" in row, row
         assert f"{system.result.sum:.2f}" in row, row

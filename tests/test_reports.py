@@ -68,7 +68,8 @@ def test_report_again_is_the_same(small_run: Run) -> None:
 @pytest.mark.parametrize("system", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in SYSTEMS])
 def test_every_system_has_a_report(tmp_path: Path, small_data: Path, system: str) -> None:
     recipe = SYSTEMS[system].recipe
-    drawn = {name: 32 for name in ("drawn", "non_digits") if getattr(recipe, name)}  # thousands by default
+    drawn: dict[str, Any] = {name: 32 for name in ("drawn", "non_digits") if getattr(recipe, name)}  # thousands by default
+    drawn |= {"teachers": ("fast",)} if recipe.teachers else {}
     shared: dict[str, Any] = {"data": small_data, "epochs": 1, "images": "64", "batch_size": 32, "quiet": True, **drawn}
     run = seesum.train(system, out=tmp_path / "run", **shared)
     assert (run.directory / "report.html").stat().st_size > 100_000

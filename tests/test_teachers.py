@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,13 @@ import torch
 import seesum
 from seesum.checkpoint import Run, find_run, load_tensors
 from seesum.network import Network
-from seesum.recipe import Recipe
+from seesum.recipe import InputError, Recipe, format_change, parse_changes
 from seesum.systems import build_network
 from seesum.teachers import Teachers, list_teachers
 
 TAUGHT: dict[str, Any] = {
-    **{"images": "600", "epochs": 3, "teachers": 3, "teacher_epochs": 2, "batch_size": 64, "ema": 0.5, "non_digits": 20},
-    **{"plot": False, "quiet": True},
+    **{"images": "600", "epochs": 3, "batch_size": 64, "ema": 0.5, "non_digits": 20, "teachers": ("fast", "logit", "fast")},
+    **{"adder": "exact", "plot": False, "quiet": True},
 }
 
 
@@ -53,20 +54,21 @@ def test_a_run_trains_its_teachers_first(whole: Run) -> None:
     teachers = list_teachers(whole)
     assert len({one.recipe.seed for one in teachers} | {whole.recipe.seed}) == 4
     last = [one.read_rows("history.csv")[-1] for one in teachers]
-    assert {row["epoch"] for row in last} == {2}
+    assert [row["epoch"] for row in last] == [1, 10, 1], "each as long as its own system says"
+    assert {one.recipe.adder for one in teachers} == {"exact"}
     assert whole.metrics["train_seconds"] > sum(row["train_seconds"] for row in last)
     assert find_run(whole.directory / "teachers" / "1").load_network()
     assert not any(one.finished for one in teachers), "a teacher is never measured, and so never the newest run"
 
 
 def test_what_teachers_say_is_learned(whole: Run, tmp_path: Path) -> None:
-    labelled = seesum.train("fast", out=tmp_path / "labelled", **{**TAUGHT, "teachers": 0})
+    labelled = seesum.train("fast", out=tmp_path / "labelled", **{**TAUGHT, "teachers": ()})
     first = [run.read_rows("steps.csv")[0] for run in (whole, labelled)]
     assert first[0]["loss"] != first[1]["loss"]
     assert not same(whole, labelled)
 
 
-@pytest.mark.parametrize("stop_after", [25, 70])
+@pytest.mark.parametrize("stop_after", [30, 110])
 def test_resume_ends_with_the_same_weights(
     whole: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_after: int
 ) -> None:
@@ -86,7 +88,7 @@ def test_resume_ends_with_the_same_weights(
     monkeypatch.setattr(Network, "encode", encode)
     cut = Run(tmp_path / "cut")
     assert not cut.finished
-    assert sum(one.trained for one in list_teachers(cut)) == (1 if stop_after == 25 else 3)
+    assert sum(one.trained for one in list_teachers(cut)) == (1 if stop_after == 30 else 3)
     kept = {
         one.directory: (one.directory / "weights.safetensors").stat().st_mtime_ns for one in list_teachers(cut) if one.trained
     }
@@ -98,3 +100,24 @@ def test_resume_ends_with_the_same_weights(
 def same(first: Run, second: Run) -> bool:
     one, other = (load_tensors(run.directory / "weights.safetensors")[0] for run in (first, second))
     return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_what_cannot_teach_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    for changes, sentence in (
+        ({"teachers": ("nobody",)}, "there is no system 'nobody'"),
+        ({"teachers": "fast"}, "teachers is 'fast'"),
+        ({"teachers": ("fast",), "held_out": 1}, "teachers cannot hold out"),
+        ({"teachers": ("fast",), "asked": 0}, "asked is 0"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            seesum.train("fast", out=tmp_path / "refused", plot=False, quiet=True, **changes)
+        assert not (tmp_path / "refused").exists()
+
+
+def test_teachers_are_named_at_the_command_line() -> None:
+    recipe = Recipe("fast")
+    assert parse_changes(["teachers=plain,deep"], recipe) == {"teachers": ("plain", "deep")}
+    taught = recipe.replaced({"teachers": ("plain", "deep")})
+    assert parse_changes(["teachers="], taught) == {"teachers": ()}
+    assert format_change("teachers", taught.teachers) == "teachers=plain,deep"
+    assert Recipe.from_dict(json.loads(json.dumps(taught.to_dict()))) == taught

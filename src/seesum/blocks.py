@@ -169,6 +169,20 @@ class Readout(nn.Module):
         return torch.einsum("bfhw,fh,fw->bf", mixed, self.rows.to(mixed.dtype), self.columns.to(mixed.dtype))
 
 
+class Residual(nn.Module):
+    """One residual step: ``image + ReLU(norm(convolution(image)))``, a 3x3 convolution that keeps [C, H, W]."""
+
+    def __init__(self, channels: int) -> None:
+        """C channels in and out."""
+        super().__init__()
+        self.step = nn.Sequential(*stack_convolution(channels, channels, padding=1))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """[B, C, H, W] -> the same shape."""
+        stepped: Tensor = self.step(image)
+        return image + stepped
+
+
 def stack_convolution(inputs: int, outputs: int, side: int = 3, padding: int = 0) -> list[nn.Module]:
     """Convolution without bias, BatchNorm, ReLU."""
     return [nn.Conv2d(inputs, outputs, side, padding=padding, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]

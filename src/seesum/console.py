@@ -47,10 +47,11 @@ def make_table(*columns: str) -> Table:
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], *columns: str) -> None:
-    """The named columns of rows as a table."""
+    """The named columns of rows as a table; None is left blank."""
     table = make_table(*(column.replace("_", " ") for column in columns))
     for row in rows:
-        table.add_row(*(f"{row[name]:,}" if isinstance(row[name], int) else str(row[name]) for name in columns))
+        values = ("" if row[name] is None else row[name] for name in columns)
+        table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in values))
     print_table(table)
 
 

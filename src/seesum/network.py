@@ -163,8 +163,8 @@ class System:
     """F, the width of its encoder's features."""
     build_encoder: Callable[[], nn.Module]
     """Image [B, 1, 28, 28] -> features [B, F]."""
-    result: Result
-    """What it reaches: the newest row of its file in results/ (a test compares them)."""
+    result: Result | None = None
+    """What it reaches: the newest row of its file in results/ (a test compares them). None of those that only teach."""
     adder_options: Mapping[str, Any] = field(default_factory=dict)
     """Options of its own adder; another adder is built with that one's defaults."""
     head_bias: bool = True

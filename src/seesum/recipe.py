@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -89,8 +89,6 @@ WHOLE_NUMBERS = {
     "split_seed": (0, 2**32 - 1),
     "drawn": (0, 1_000_000),
     "non_digits": (0, 1_000_000),
-    "teachers": (0, 100),
-    "teacher_epochs": (1, 1_000_000),
     "asked": (1, 100),
 }
 """Fields that are whole numbers, and their range."""
@@ -148,10 +146,8 @@ class Recipe:
     """How many digits in forms that MNIST lacks are drawn anew for each epoch, and trained on beside the training images."""
     non_digits: int = 0
     """How many images without a digit, or with several, are drawn anew for each epoch: every digit is as likely there."""
-    teachers: int = 0
-    """How many networks of the same recipe, with other seeds, are trained first; their answers are learned, not the labels."""
-    teacher_epochs: int = 1
-    """How often each teacher sees each training image."""
+    teachers: tuple[str, ...] = ()
+    """Systems that are trained first, each as its own recipe says; what they say together is learned, not the labels."""
     asked: int = 2
     """How many teachers, drawn anew for every batch, say what is learned from it; all where there are fewer."""
     mean: float = 0.1307
@@ -179,6 +175,9 @@ class Recipe:
             _require(_is_number(value) and value >= 0, f"{name} is {value}, but must be a number of at least 0")
         _require(_is_number(self.mean), f"mean is {self.mean}, but must be a number")
         _require(len(self.betas) == 2, f"betas is {self.betas}, but must be two numbers, such as 0.9,0.999")
+        named = isinstance(self.teachers, tuple) and all(isinstance(name, str) for name in self.teachers)
+        _require(named, f"teachers is {self.teachers!r}, but must be names of systems, such as fast,fast")
+        _require(not (self.teachers and self.held_out), "teachers cannot hold out the same pairs; use one of both")
         shares = {name: getattr(self, name) for name in ("label_smoothing", "ema", "momentum", "warmup")}
         shares |= {f"betas[{place}]": beta for place, beta in enumerate(self.betas)}
         shares |= {f"augmentation.{name}": getattr(self.augmentation, name) for name in SHARES}
@@ -216,8 +215,8 @@ class Recipe:
             InputError: a missing or unknown field, or a value no run can have.
         """
         try:
-            betas = tuple(float(beta) for beta in values["betas"])
-            return cls(**{**values, "betas": betas, "augmentation": Augmentation(**values["augmentation"])})
+            tuples = {name: tuple(value) for name, value in values.items() if isinstance(value, list | tuple)}
+            return cls(**{**values, **tuples, "augmentation": Augmentation(**values["augmentation"])})
         except (TypeError, KeyError) as error:
             raise InputError(f"this is not a recipe of this version of seesum ({error}); train the run anew") from error
 
@@ -246,7 +245,7 @@ def parse_changes(texts: Iterable[str], recipe: Recipe) -> dict[str, Any]:
         _require(name in current, f"a recipe has no field {name!r}; its fields are {', '.join(sorted(current))}")
         kind = type(current[name])
         try:
-            parsed = tuple(float(part) for part in value.split(",")) if kind is tuple else kind(value)
+            parsed = _parse_tuple(name, value) if kind is tuple else kind(value)
         except ValueError as error:
             raise InputError(f"{name} is {value!r}; expected a value such as {current[name]}") from error
         outer, _, inner = name.partition(".")
@@ -254,6 +253,11 @@ def parse_changes(texts: Iterable[str], recipe: Recipe) -> dict[str, Any]:
             parsed = dataclasses.replace(changes.get(outer, getattr(recipe, outer)), **{inner: parsed})
         changes[outer] = parsed
     return changes
+
+
+def _parse_tuple(name: str, text: str) -> tuple[Any, ...]:
+    kind = get_args(get_type_hints(Recipe)[name])[0]
+    return tuple(kind(part) for part in text.split(",")) if text else ()
 
 
 def format_change(name: str, value: Any) -> str:

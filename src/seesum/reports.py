@@ -19,6 +19,7 @@ from seesum.losses import LOSSES
 from seesum.metrics import Forecast, bound_share, count_confusion, detail_forecast, format_share, pick_winners
 from seesum.mnist import Part
 from seesum.network import Network, describe_layers
+from seesum.recipe import join_names
 from seesum.studies import describe_settings
 from seesum.systems import find_system
 from seesum.task import ADDENDS, OPERATIONS, STRATEGIES, Splits, draw_addends, sample_splits
@@ -220,9 +221,10 @@ def _training(evidence: Evidence, images: dict[str, bytes]) -> str:
         else ""
     )
     teachers = (
-        f" What is learned is what {recipe.teachers} networks say that were trained first, not the labels: of "
-        f"every batch {min(recipe.asked, recipe.teachers)} of them, drawn anew, are asked, and the mean of their probabilities "
-        f"is the target."
+        f" What is learned is not the label but what networks say that were trained first "
+        f"({_text(join_names(recipe.teachers))}): "
+        f"of every batch {min(recipe.asked, len(recipe.teachers))} of them, drawn anew, are asked, and the mean of their "
+        f"probabilities is the target."
         if recipe.teachers
         else ""
     )

@@ -15,7 +15,7 @@ from seesum.losses import LOSSES
 from seesum.network import Network
 from seesum.optimisers import build_optimiser
 from seesum.recipe import InputError, Recipe, pick
-from seesum.systems import build_network
+from seesum.systems import build_network, find_system
 from seesum.task import STRATEGIES, find_held_out
 
 SCHEDULES: dict[str, Callable[[float, Recipe], float]] = {
@@ -131,6 +131,8 @@ def check_recipe(recipe: Recipe) -> None:
     ):
         pick(registry, name, what)
     find_held_out(recipe)
+    for name in recipe.teachers:
+        find_system(name)
     with torch.random.fork_rng(devices=[]):
         State(recipe, torch.device("cpu"))
 

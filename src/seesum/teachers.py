@@ -18,8 +18,11 @@ from seesum.checkpoint import Run, create_run
 from seesum.network import Network
 from seesum.provenance import write_command
 from seesum.recipe import Output, Recipe
+from seesum.systems import find_system
 from seesum.task import SMALLEST
 
+SHARED = ("adder", "operation", "split", "split_seed", "images", "precision")
+"""Fields of a recipe that its teachers have as well."""
 FOLDER = "teachers"
 """In a run directory: a folder for each teacher, with a run's files but for metrics, since nobody asks how good it is."""
 
@@ -53,13 +56,28 @@ class Teachers:
         return Output(*(mean.clamp_min(SMALLEST).log() for mean in means))
 
 
+def adapt_recipes(recipe: Recipe) -> list[Recipe]:
+    """The recipes of its teachers: their systems' own, for the task, images, adder and precision of the one they teach.
+
+    Each has a seed of its own, drawn from the recipe's, but learns from the very images of the one it teaches; from labels.
+
+    Raises:
+        InputError: an unknown system.
+    """
+    same = {name: getattr(recipe, name) for name in SHARED}
+    seeds = [int(np.random.SeedSequence((recipe.seed, place)).generate_state(1)[0]) for place in range(len(recipe.teachers))]
+    chosen = zip(recipe.teachers, seeds, strict=True)
+    return [find_system(name).recipe.replaced({**same, "teachers": (), "seed": seed}) for name, seed in chosen]
+
+
 def list_teachers(run: Run) -> list[Run]:
-    """The runs of a run's teachers, started or not: its own recipe with other seeds and its ``teacher_epochs``."""
-    recipe = run.recipe
+    """The runs of a run's teachers; those that were never started are made, and not trained.
+
+    Raises:
+        InputError: an unknown system, or a directory that cannot be made.
+    """
     teachers = []
-    for place in range(1, recipe.teachers + 1):
-        seed = int(np.random.SeedSequence((recipe.seed, place)).generate_state(1)[0])
-        own = recipe.replaced({"teachers": 0, "epochs": recipe.teacher_epochs, "seed": seed})
+    for place, own in enumerate(adapt_recipes(run.recipe), start=1):
         directory = run.directory / FOLDER / str(place)
         if (directory / "run.json").is_file():
             teachers.append(Run(directory))

@@ -166,7 +166,7 @@ def _place_teacher(run: Run, device: torch.device) -> Network:
 def _describe_job(run: Run, whole: Run, splits: Splits) -> str:
     recipe = run.recipe
     job = f"{recipe.system}, {recipe.epochs} epoch{'s' * (recipe.epochs > 1)} of {len(splits.train.digits):,} images"
-    return job if run is whole else f"teacher {run.directory.name} of {whole.recipe.teachers}: {job}"
+    return job if run is whole else f"teacher {run.directory.name} of {len(whole.recipe.teachers)}: {job}"
 
 
 @contextmanager

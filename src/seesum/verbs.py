@@ -236,7 +236,7 @@ def export(run: PathLike | Run = LATEST, *, to: PathLike, float_images: bool = F
 
 
 def list_systems() -> list[dict[str, Any]]:
-    """Every system with its parameters, adder and results, in the order of ``SYSTEMS``.
+    """Every system with its parameters, adder and results (None of those that only teach), in the order of ``SYSTEMS``.
 
     This is the verb ``systems``; its function has another name because ``seesum.systems`` is the folder of systems.
     """
@@ -249,9 +249,9 @@ def list_systems() -> list[dict[str, Any]]:
             "parameters": count_parameters(build_network(system.recipe)),
             "adder": system.recipe.adder,
             "epochs": system.recipe.epochs,
-            "digit_accuracy": system.result.digit,
-            "sum_accuracy": system.result.sum,
-            "runs": system.result.runs,
+            "digit_accuracy": system.result and system.result.digit,
+            "sum_accuracy": system.result and system.result.sum,
+            "runs": system.result and system.result.runs,
             "summary": system.summary,
         }
         for name, system in SYSTEMS.items()

@@ -5,19 +5,21 @@ from __future__ import annotations
 from seesum.network import Network, System
 from seesum.recipe import Recipe, pick
 from seesum.systems.best import BEST
+from seesum.systems.deep import DEEP
 from seesum.systems.fast import FAST
 from seesum.systems.hand import HAND
 from seesum.systems.hard_fusion import HARD_FUSION
 from seesum.systems.identity_adder import IDENTITY_ADDER
 from seesum.systems.logit import LOGIT
 from seesum.systems.micro import MICRO
+from seesum.systems.plain import PLAIN
 from seesum.systems.squeeze import SQUEEZE
 from seesum.systems.tiny import TINY
 from seesum.systems.wide import WIDE
 
 SYSTEMS: dict[str, System] = {
     system.recipe.system: system
-    for system in (SQUEEZE, WIDE, IDENTITY_ADDER, HARD_FUSION, LOGIT, FAST, BEST, HAND, TINY, MICRO)
+    for system in (SQUEEZE, WIDE, IDENTITY_ADDER, HARD_FUSION, LOGIT, FAST, BEST, HAND, TINY, MICRO, PLAIN, DEEP)
 }
 DEFAULT_SYSTEM = FAST.recipe.system
 """What ``train`` trains when no system is named."""

@@ -1,4 +1,4 @@
-"""Ours, for people's own digits: the network of ``best``, trained on what other people's pictures look like.
+"""Ours, for people's own digits: the network of ``plain``, trained on what other people's pictures look like.
 
 MNIST's images were scanned and prepared in one way from one country's handwriting. This recipe adds what survives the
 preparation of pictures elsewhere: other pens, low resolution, gaps, remains of lines, farther slants; digits in forms that
@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from seesum.network import Result, System
 from seesum.recipe import Augmentation
-from seesum.systems.best import BEST, FEATURES, build_encoder
+from seesum.systems.plain import FEATURES, PLAIN, build_encoder
 
 HAND = System(
-    recipe=BEST.recipe.replaced(
+    recipe=PLAIN.recipe.replaced(
         {
             "system": "hand",
             "epochs": 18,
@@ -36,7 +36,7 @@ HAND = System(
             ),
         }
     ),
-    summary="ours: the network of best, trained for people's own digits, and what answers where no run is named",
+    summary="ours: the network of plain, trained for people's own digits, and what answers where no run is named",
     features=FEATURES,
     build_encoder=build_encoder,
     result=Result(digit=99.76, sum=99.76, runs=3),
