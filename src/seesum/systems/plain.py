@@ -2,7 +2,7 @@
 
 The network: conv3x3 1->32, 32->32, max-pooling, 32->64, 64->64, 64->128, 128->128, each without padding and with BatchNorm
 and ReLU; the mean over the 4x4 that is left; ten logits; the exact adder. Without padding an image shrinks as it passes
-(28, 26, 24, 12, 10, 8, 6, 4), which halves the arithmetic of the padded form. ``best`` and ``hand`` have it, too.
+(28, 26, 24, 12, 10, 8, 6, 4), which halves the arithmetic of the padded form. ``hand`` has it, too.
 
 It is not the most accurate by itself; but what it reads otherwise than ``deep`` does is worth more to ``best`` than what a
 better network of the other's kind would be. Choices were made on the 12,000 validation images; LOG.md has them all.
