@@ -19,7 +19,7 @@ from seesum.recipe import InputError
 from seesum.strokes import TRACE, draw_non_digits, ink_traces, trace_form, vary_hands
 from seesum.systems import SYSTEMS, find_system
 
-OURS = [name for name, system in SYSTEMS.items() if not system.published]
+OURS = [name for name, system in SYSTEMS.items() if system.result and not system.published]
 LONG = ("hand", "best", "tiny", "micro")
 """Those that take seconds on one core; ``hand`` is measured by its ONNX file instead, which is four times as quick."""
 
