@@ -100,6 +100,12 @@ def command(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
     return run
 
 
+@pytest.fixture(scope="session")
+def reader() -> seesum.Reader:
+    """Of the shipped ``fast``."""
+    return seesum.Reader.load("fast")
+
+
 class Server:
     """``seesum serve`` as a process of its own."""
 

@@ -40,11 +40,6 @@ def client(server: Server) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture(scope="module")
-def reader() -> seesum.Reader:
-    return seesum.Reader.load("fast")
-
-
 def encode(image: np.ndarray, kind: str = "PNG") -> bytes:
     file = io.BytesIO()
     Image.fromarray(image).save(file, kind)

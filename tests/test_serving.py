@@ -25,11 +25,6 @@ THREE = (Path(__file__).parents[1] / "examples" / "three.png").read_bytes()
 
 
 @pytest.fixture(scope="module")
-def reader() -> seesum.Reader:
-    return seesum.Reader.load("fast")
-
-
-@pytest.fixture(scope="module")
 def about(reader: seesum.Reader) -> dict[str, Any]:
     return describe_adder(reader)
 

@@ -209,9 +209,28 @@ def _shrink(take: Callable[[int, int], list[Image.Image]], width: int, height: i
         colours = _lay_on_paper(colours)
     size = _fit_size(colours.shape[1], colours.shape[0])
     if size != (colours.shape[1], colours.shape[0]):
-        planes = [Image.fromarray(plane).resize(size, Image.Resampling.BOX) for plane in colours.transpose(2, 0, 1)]
-        colours = np.dstack([np.asarray(plane) for plane in planes])
+        colours = resize_planes(colours, size, Image.Resampling.BOX)
     return colours if colours.shape[2] == 3 else np.repeat(colours, 3, 2)
+
+
+def resize_planes(
+    colours: Plane,
+    size: tuple[int, int],
+    how: Image.Resampling,
+    window: tuple[float, float, float, float] | None = None,
+) -> Plane:
+    """Colours [H, W, C] -> [h, w, C] of a size (w, h), plane by plane in float32, as Pillow resizes no other floats.
+
+    Args:
+        colours: float32.
+        size: width and height of the result.
+        how: the filter.
+        window: left, top, right and bottom of the part that is taken, in pixels and parts of them; None for all.
+    """
+    planes = [
+        Image.fromarray(plane).resize(size, how, box=window) for plane in colours.transpose(2, 0, 1)
+    ]
+    return np.dstack([np.asarray(plane, np.float32) for plane in planes])
 
 
 def _lay_on_paper(colours: Plane) -> Plane:

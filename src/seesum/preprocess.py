@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from seesum.decoding import Picture, PictureError, Plane, decode_picture, read_grey
+from seesum.decoding import Picture, PictureError, Plane, decode_picture, read_grey, resize_planes
 from seesum.location import CLEAR_CONTRAST, Place, locate_digits, select_digits
 from seesum.segmentation import (
     EIGHT,
@@ -177,10 +177,9 @@ def cut_out(colours: Plane, area: Area) -> tuple[Plane, Box]:
     zoom = BENCH / area.size
     target = (max(1, round((right - left) * zoom)), max(1, round((bottom - top) * zoom)))
     how = Image.Resampling.BICUBIC if zoom > 1 else Image.Resampling.BOX
-    planes = [Image.fromarray(colours[:, :, i]).resize(target, how, box=window) for i in range(3)]
     rows = slice(round((area.top - top) * zoom), round((area.bottom - top) * zoom))
     columns = slice(round((area.left - left) * zoom), round((area.right - left) * zoom))
-    return np.stack([np.asarray(plane, np.float32) for plane in planes], 2).clip(0, 255), (rows, columns)
+    return resize_planes(colours, target, how, window).clip(0, 255), (rows, columns)
 
 
 def cut_hint(colours: Plane, place: Place, area: Area, cutout: Plane) -> Mask:
@@ -318,8 +317,7 @@ def _reduce(colours: Plane) -> Plane:
     if scale == 1.0:
         return colours
     size = (max(1, round(width / scale)), max(1, round(height / scale)))
-    planes = [Image.fromarray(colours[:, :, i]).resize(size, Image.Resampling.BOX) for i in range(3)]
-    return np.stack([np.asarray(plane, np.float32) for plane in planes], 2)
+    return resize_planes(colours, size, Image.Resampling.BOX)
 
 
 def _is_prepared(grey: NDArray[Any]) -> bool:
