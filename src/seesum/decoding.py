@@ -227,9 +227,7 @@ def resize_planes(
         how: the filter.
         window: left, top, right and bottom of the part that is taken, in pixels and parts of them; None for all.
     """
-    planes = [
-        Image.fromarray(plane).resize(size, how, box=window) for plane in colours.transpose(2, 0, 1)
-    ]
+    planes = [Image.fromarray(plane).resize(size, how, box=window) for plane in colours.transpose(2, 0, 1)]
     return np.dstack([np.asarray(plane, np.float32) for plane in planes])
 
 
