@@ -18,7 +18,7 @@ from seesum.teachers import Teachers, list_teachers
 
 TAUGHT: dict[str, Any] = {
     **{"images": "600", "epochs": 3, "batch_size": 64, "ema": 0.5, "non_digits": 20, "teachers": ("fast", "logit", "fast")},
-    **{"adder": "exact", "plot": False, "quiet": True},
+    **{"adder": "exact", "mean": 0.2, "plot": False, "quiet": True},
 }
 
 
@@ -56,6 +56,7 @@ def test_a_run_trains_its_teachers_first(whole: Run) -> None:
     last = [one.read_rows("history.csv")[-1] for one in teachers]
     assert [row["epoch"] for row in last] == [1, 10, 1], "each as long as its own system says"
     assert {one.recipe.adder for one in teachers} == {"exact"}
+    assert {one.recipe.mean for one in teachers} == {0.2}, "they are asked about images as the run normalises them"
     assert whole.metrics["train_seconds"] > sum(row["train_seconds"] for row in last)
     assert find_run(whole.directory / "teachers" / "1").load_network()
     assert not any(one.finished for one in teachers), "a teacher is never measured, and so never the newest run"

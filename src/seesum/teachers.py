@@ -21,7 +21,7 @@ from seesum.recipe import Output, Recipe
 from seesum.systems import find_system
 from seesum.task import SMALLEST
 
-SHARED = ("adder", "operation", "split", "split_seed", "images", "precision")
+SHARED = ("adder", "operation", "split", "split_seed", "images", "mean", "std", "precision")
 """Fields of a recipe that its teachers have as well."""
 FOLDER = "teachers"
 """In a run directory: a folder for each teacher, with a run's files but for metrics, since nobody asks how good it is."""
@@ -57,9 +57,9 @@ class Teachers:
 
 
 def adapt_recipes(recipe: Recipe) -> list[Recipe]:
-    """The recipes of its teachers: their systems' own, for the task, images, adder and precision of the one they teach.
+    """The recipes of its teachers: their systems' own, for the task, images, adder and precision of their pupil.
 
-    Each has a seed of its own, drawn from the recipe's, but learns from the very images of the one it teaches; from labels.
+    Each has a seed of its own, drawn from the recipe's, but learns from the very images of the pupil, and from labels.
 
     Raises:
         InputError: an unknown system.
