@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from seesum.checkpoint import Run, find_run, make_folder
+from seesum.checkpoint import Run, find_run
 from seesum.evaluation import measure_answers
+from seesum.files import make_folder
 from seesum.metrics import Forecast
 from seesum.mnist import Part
 from seesum.network import count_parameters

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from seesum.charts import draw_frontier
-from seesum.checkpoint import read_csv
+from seesum.files import read_csv
 from seesum.pictures import save_figure
 
 

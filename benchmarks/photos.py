@@ -27,9 +27,10 @@ from scipy import ndimage
 
 from inks import DOUBTFUL, find_fonts
 from seesum import location, preprocess, segmentation
-from seesum.checkpoint import check_file, find_run, make_folder, write_csv
+from seesum.checkpoint import find_run
 from seesum.console import print_rows
 from seesum.decoding import Picture, PictureError, Plane, decode_picture
+from seesum.files import check_file, make_folder, write_csv
 from seesum.preprocess import Prepared, centre_ink, fit_ink, prepare_picture
 from seesum.provenance import describe_measurement
 from seesum.reader import Answer, Reader

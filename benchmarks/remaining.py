@@ -10,7 +10,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from seesum.checkpoint import check_file, find_run, read_csv
+from seesum.checkpoint import find_run
+from seesum.files import check_file, read_csv
 from seesum.pictures import draw_grid, save_figure
 from seesum.reader import Reader
 

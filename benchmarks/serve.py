@@ -27,8 +27,9 @@ import numpy as np
 from PIL import Image
 
 import seesum
-from seesum.checkpoint import DEFAULT_RUN, write_csv
+from seesum.checkpoint import DEFAULT_RUN
 from seesum.console import print_rows
+from seesum.files import write_csv
 from seesum.provenance import describe_measurement
 
 OURS = """

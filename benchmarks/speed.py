@@ -32,10 +32,10 @@ from torch.utils.data import DataLoader, Dataset
 
 import seesum
 from seesum.batches import normalise
-from seesum.checkpoint import write_csv
 from seesum.console import print_rows
 from seesum.evaluation import forecast_every, measure_answers
 from seesum.exporting import attach_metadata, convert_network
+from seesum.files import write_csv
 from seesum.losses import measure_loss
 from seesum.mnist import Mnist, Part
 from seesum.models import Model

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import seesum
-from seesum.checkpoint import DEFAULT_RUN, write_csv
+from seesum.checkpoint import DEFAULT_RUN
 from seesum.console import print_rows
+from seesum.files import write_csv
 from seesum.models import FILE
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "three.png"

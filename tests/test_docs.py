@@ -14,7 +14,8 @@ from urllib.request import urlopen
 import pytest
 
 from conftest import start_server
-from seesum.checkpoint import SHIPPED, Run, read_csv
+from seesum.checkpoint import SHIPPED, Run
+from seesum.files import read_csv
 from seesum.systems import SYSTEMS
 
 ROOT = Path(__file__).parents[1]

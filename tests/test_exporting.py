@@ -12,8 +12,9 @@ import torch
 
 import seesum
 from seesum.adders import ADDERS
-from seesum.checkpoint import Run, load_tensors, save_tensors
+from seesum.checkpoint import Run
 from seesum.exporting import TOLERANCE, attach_metadata, compare_model, convert_network, describe_run, draw_compared
+from seesum.files import load_tensors, save_tensors
 from seesum.mnist import Images
 from seesum.models import Model
 from seesum.network import Network

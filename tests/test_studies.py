@@ -13,8 +13,9 @@ import pytest
 
 import seesum
 from seesum import campaigns, training
-from seesum.checkpoint import Run, read_csv
+from seesum.checkpoint import Run
 from seesum.comparisons import count_steps_to
+from seesum.files import read_csv
 from seesum.network import Figure, Published
 from seesum.recipe import InputError
 from seesum.studies import append_row, measure_spread

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 import seesum
-from seesum.checkpoint import Run, find_run, load_tensors
+from seesum.checkpoint import Run, find_run
+from seesum.files import load_tensors
 from seesum.network import Network
 from seesum.recipe import InputError, Recipe, format_change, parse_changes
 from seesum.systems import build_network
@@ -62,6 +63,24 @@ def test_a_run_trains_its_teachers_first(whole: Run) -> None:
     assert not any(one.finished for one in teachers), "a teacher is never measured, and so never the newest run"
 
 
+def test_a_teacher_is_no_run_of_its_own(whole: Run, tmp_path: Path) -> None:
+    teacher = whole.directory / "teachers" / "1"
+    for ask in (
+        lambda: seesum.train(resume=teacher, quiet=True),
+        lambda: seesum.evaluate(teacher),
+        lambda: seesum.report(teacher),
+        lambda: seesum.export(teacher, to=tmp_path / "teacher.onnx"),
+        lambda: seesum.calibrate(teacher, twin=whole),
+    ):
+        with pytest.raises(InputError, match=r"teachers/1 is a teacher; give the run that it teaches: .*whole$"):
+            ask()
+    assert find_run(teacher).load_network()
+
+
+def test_the_report_names_the_teachers(whole: Run) -> None:
+    assert "(fast, logit and fast): of every batch 2 of them" in seesum.report(whole).read_text()
+
+
 def test_what_teachers_say_is_learned(whole: Run, tmp_path: Path) -> None:
     labelled = seesum.train("fast", out=tmp_path / "labelled", **{**TAUGHT, "teachers": ()})
     first = [run.read_rows("steps.csv")[0] for run in (whole, labelled)]
@@ -89,6 +108,7 @@ def test_resume_ends_with_the_same_weights(
     monkeypatch.setattr(Network, "encode", encode)
     cut = Run(tmp_path / "cut")
     assert not cut.finished
+    assert not list(cut.directory.glob("**/metrics.json")), "by which the newest run is found"
     assert sum(one.trained for one in list_teachers(cut)) == (1 if stop_after == 30 else 3)
     kept = {
         one.directory: (one.directory / "weights.safetensors").stat().st_mtime_ns for one in list_teachers(cut) if one.trained
@@ -107,7 +127,8 @@ def test_what_cannot_teach_is_refused_before_anything_is_written(tmp_path: Path)
     for changes, sentence in (
         ({"teachers": ("nobody",)}, "there is no system 'nobody'"),
         ({"teachers": "fast"}, "teachers is 'fast'"),
-        ({"teachers": ("fast",), "held_out": 1}, "teachers cannot hold out"),
+        ({"teachers": ("best",)}, "best has teachers itself"),
+        ({"teachers": ("fast",), "held_out": 1}, "so none can be held out"),
         ({"teachers": ("fast",), "asked": 0}, "asked is 0"),
     ):
         with pytest.raises(InputError, match=sentence):
@@ -118,7 +139,7 @@ def test_what_cannot_teach_is_refused_before_anything_is_written(tmp_path: Path)
 def test_teachers_are_named_at_the_command_line() -> None:
     recipe = Recipe("fast")
     assert parse_changes(["teachers=plain,deep"], recipe) == {"teachers": ("plain", "deep")}
-    taught = recipe.replaced({"teachers": ("plain", "deep")})
+    taught = recipe.replaced({"teachers": ["plain", "deep"]})
     assert parse_changes(["teachers="], taught) == {"teachers": ()}
     assert format_change("teachers", taught.teachers) == "teachers=plain,deep"
     assert Recipe.from_dict(json.loads(json.dumps(taught.to_dict()))) == taught

@@ -12,7 +12,8 @@ import torch
 
 import seesum
 from seesum import training
-from seesum.checkpoint import Run, load_tensors
+from seesum.checkpoint import Run
+from seesum.files import load_tensors
 from seesum.network import Network
 from seesum.recipe import Augmentation, InputError, JobError, Recipe
 from seesum.state import SCHEDULES

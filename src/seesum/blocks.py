@@ -41,7 +41,7 @@ THIRTEEN_VIEWS = (
     *(View(rotate=8), View(rotate=-8), View(scale=1.08), View(scale=0.92)),
 )
 """As it is and moved by a pixel each way, turned, larger and smaller. For small networks worth two to three wrong digits in
-a thousand on validation images, for `best` nothing (LOG.md)."""
+a thousand on validation images, for the six convolutions of `plain` nothing (LOG.md)."""
 
 
 class Views(nn.Module):

@@ -8,9 +8,10 @@ from typing import Any
 
 from seesum.adders import ADDERS, TableAdder
 from seesum.charts import draw_comparison, draw_published, draw_tables
-from seesum.checkpoint import RUNS, Run, check_file, make_folder, read_csv
+from seesum.checkpoint import RUNS, Run
 from seesum.comparisons import COMMON, ENCODER, compare_study, find_adders, list_conditions, trace_learning
 from seesum.devices import choose_device
+from seesum.files import check_file, make_folder, read_csv
 from seesum.mnist import load_mnist
 from seesum.pictures import save_figure
 from seesum.recipe import InputError

@@ -1,29 +1,23 @@
-"""Run directories and their files: atomic, checked, never pickle."""
+"""Run directories: the recipe that ran, weights, metrics, calibration; and which run a user means."""
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
 import itertools
-import json
 import os
-import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seesum.calibration import Calibration
+from seesum.files import load_tensors, read_csv, read_json, write_json
 from seesum.mnist import load_mnist
 from seesum.recipe import LATEST, InputError, Recipe
 from seesum.task import Splits, split_images
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from seesum.network import Network
 
 RUNS = "runs"
@@ -48,7 +42,7 @@ class Run:
             InputError: it is missing, damaged, or of another version of seesum.
         """
         path = self.directory / "run.json"
-        info = _read_json(path)
+        info = read_json(path)
         for name in ("recipe", "measured", "data", "versions", "hardware", "commit", "command", "started"):
             if name not in info:
                 raise InputError(f"{path} lacks {name!r}: it is damaged, or of another version; train the run anew")
@@ -62,7 +56,7 @@ class Run:
     @property
     def metrics(self) -> dict[str, Any]:
         """``metrics.json``, written when a run is finished."""
-        return _read_json(self.directory / "metrics.json")
+        return read_json(self.directory / "metrics.json")
 
     @property
     def shipped(self) -> bool:
@@ -75,7 +69,7 @@ class Run:
         path = self.directory / "calibration.json"
         if not path.is_file():
             return Calibration()
-        values = _read_json(path)
+        values = read_json(path)
         try:
             return Calibration(float(values["temperature"]), float(values["unsure_below"]))
         except (KeyError, TypeError, ValueError) as error:
@@ -90,6 +84,25 @@ class Run:
     def finished(self) -> bool:
         """Whether the run has reached its end."""
         return (self.directory / "metrics.json").is_file()
+
+    def check_finished(self) -> None:
+        """Make sure that the run has reached its end.
+
+        Raises:
+            InputError: it has not, or is a teacher in another run, which never is.
+        """
+        self.check_whole()
+        if not self.finished:
+            raise InputError(f"{self.directory} is not finished; finish it with: seesum train --resume {self.directory}")
+
+    def check_whole(self) -> None:
+        """Make sure that the run is no teacher: those are trained with the run that they teach, and never measured.
+
+        Raises:
+            InputError: it is one.
+        """
+        if self.info.get("teaches"):
+            raise InputError(f"{self.directory} is a teacher; give the run that it teaches: {self.directory.parents[1]}")
 
     def read_rows(self, name: str) -> list[dict[str, float]]:
         """Rows of ``history.csv`` (one per epoch) or ``steps.csv`` (one per step); none if it is not there."""
@@ -211,122 +224,3 @@ def refuse_shipped(run: Run) -> None:
     """
     if run.shipped:
         raise InputError(f"{run.directory.name} came with seesum and is not written to; name a run of your own")
-
-
-def check_file(path: str | os.PathLike[str]) -> Path:
-    """The path of a file about to be written.
-
-    Raises:
-        InputError: its folder does not exist, or it is a folder itself.
-    """
-    target = Path(path)
-    if not target.parent.is_dir() or target.is_dir() or not os.access(target.parent, os.W_OK):
-        raise InputError(f"{target} cannot be written; give a file in a folder that exists and may be written to")
-    return target
-
-
-def make_folder(path: str | os.PathLike[str]) -> Path:
-    """A folder for results, made if it is not there.
-
-    Raises:
-        InputError: it cannot be made.
-    """
-    try:
-        Path(path).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{path} cannot be made a folder ({error}); give --out another") from error
-    return Path(path)
-
-
-def write_atomically(path: Path, data: str | bytes) -> None:
-    """Write beside and rename, so that the file is whole or absent, whatever happens."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as beside:
-        try:
-            beside.write(data.encode() if isinstance(data, str) else data)
-            beside.flush()
-            os.fsync(beside.fileno())
-        except BaseException:
-            Path(beside.name).unlink()
-            raise
-    umask = os.umask(0)
-    os.umask(umask)
-    Path(beside.name).chmod(0o666 & ~umask)
-    Path(beside.name).replace(path)
-
-
-def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """One object, indented."""
-    write_atomically(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
-
-
-def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Rows as CSV under a header of the first row's keys."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, rows[0].keys() if rows else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(path, text.getvalue())
-
-
-def read_csv(path: Path) -> list[dict[str, str]]:
-    """Rows of a CSV that ``write_csv`` wrote; none if it is not there.
-
-    Raises:
-        InputError: it is no CSV.
-    """
-    if not path.exists():
-        return []
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-    except (OSError, ValueError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read as CSV ({error}); give another file") from error
-
-
-def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None) -> None:
-    """Tensors as safetensors, with JSON metadata and a SHA-256 over both."""
-    from safetensors.torch import save
-
-    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps(metadata or {}, sort_keys=True)
-    # one key, since safetensors writes several in no fixed order: the same tensors give the same bytes
-    write_atomically(path, save(kept, {"seesum": json.dumps({"metadata": text, "sha256": _digest(kept, text)})}))
-
-
-def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and metadata that ``save_tensors`` wrote.
-
-    Raises:
-        InputError: the file cannot be read, or its checksum is not that of its content.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            stored = json.loads((file.metadata() or {}).get("seesum", "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except (OSError, SafetensorError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}); it is damaged, so train the run anew") from error
-    text = stored.get("metadata", "")
-    if _digest(tensors, text) != stored.get("sha256"):
-        raise InputError(f"{path} is damaged (its checksum is wrong); train the run anew")
-    return tensors, json.loads(text)
-
-
-def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
-    digest = hashlib.sha256(text.encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-        digest.update(tensor.contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(values, dict):
-            raise TypeError("not an object")
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path} cannot be read ({error}); the run is unfinished or damaged") from error
-    return values

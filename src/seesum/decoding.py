@@ -219,7 +219,7 @@ def resize_planes(
     how: Image.Resampling,
     window: tuple[float, float, float, float] | None = None,
 ) -> Plane:
-    """Colours [H, W, C] -> [h, w, C] of a size (w, h), plane by plane in float32, as Pillow resizes no other floats.
+    """Colours [H, W, C] -> [h, w, C] of a size (w, h), plane by plane, since Pillow has no image of several planes of floats.
 
     Args:
         colours: float32.

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from seesum.batches import scale_pixels
-from seesum.checkpoint import Run, write_atomically
+from seesum.checkpoint import Run
 from seesum.evaluation import forecast_every
+from seesum.files import write_atomically
 from seesum.mnist import Images, load_mnist
 from seesum.models import INPUTS, METADATA, OUTPUTS, Model, sign_metadata
 from seesum.network import Network

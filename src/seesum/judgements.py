@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seesum.calibration import Calibration, choose_threshold, fit_temperature, measure_coverage
-from seesum.checkpoint import Run, find_run, refuse_shipped, write_json
+from seesum.checkpoint import Run, find_run, refuse_shipped
 from seesum.decoding import PictureError
 from seesum.evaluation import measure_answers
+from seesum.files import write_json
 from seesum.metrics import Forecast, detail_forecast, measure_forecast
 from seesum.mnist import Part, load_mnist
 from seesum.models import Model, find_source
@@ -36,6 +37,8 @@ def evaluate(run: PathLike | Run | Model = LATEST, *, data: PathLike | None = No
         JobError: an ONNX file, and ONNX Runtime is not installed.
     """
     found = find_source(run)
+    if isinstance(found, Run):
+        found.check_whole()
     reader = Reader.load(found)
     if data is not None:
         part, name = load_mnist(data).test, "test"
@@ -158,8 +161,7 @@ def _refuse_twin(run: Run, twin: Run) -> None:
     from seesum.systems import find_system
 
     for one in (run, twin):
-        if not one.finished:
-            raise InputError(f"{one.directory} is not finished; finish it with: seesum train --resume {one.directory}")
+        one.check_finished()
     if twin.recipe.split == "full":
         raise InputError(f"{twin.directory} has no validation images; train the twin with --split validate")
     apart = twin.recipe.changes_from(run.recipe).keys() - {"split", "split_seed", "seed"}

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seesum.checkpoint import Run, write_atomically
+from seesum.checkpoint import Run
+from seesum.files import write_atomically
 from seesum.mnist import Digits, Images
 from seesum.recipe import InputError
 from seesum.task import ADDENDS, Operation, Samples

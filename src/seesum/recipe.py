@@ -147,7 +147,8 @@ class Recipe:
     non_digits: int = 0
     """How many images without a digit, or with several, are drawn anew for each epoch: every digit is as likely there."""
     teachers: tuple[str, ...] = ()
-    """Systems that are trained first, each as its own recipe says; what they say together is learned, not the labels."""
+    """Systems that are trained first, each by its own recipe but for task, images, adder and precision; what they say is
+    learned instead of the (smoothed) labels."""
     asked: int = 2
     """How many teachers, drawn anew for every batch, say what is learned from it; all where there are fewer."""
     mean: float = 0.1307
@@ -162,6 +163,8 @@ class Recipe:
     def __post_init__(self) -> None:
         """Refuse values no run can have; names are checked where their registries live."""
         object.__setattr__(self, "images", str(self.images))  # Python users write 500, the command line "500"
+        if isinstance(self.teachers, list):
+            object.__setattr__(self, "teachers", tuple(self.teachers))
         for name, (lowest, highest) in WHOLE_NUMBERS.items():
             value = getattr(self, name)
             whole = isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest
@@ -176,8 +179,11 @@ class Recipe:
         _require(_is_number(self.mean), f"mean is {self.mean}, but must be a number")
         _require(len(self.betas) == 2, f"betas is {self.betas}, but must be two numbers, such as 0.9,0.999")
         named = isinstance(self.teachers, tuple) and all(isinstance(name, str) for name in self.teachers)
-        _require(named, f"teachers is {self.teachers!r}, but must be names of systems, such as fast,fast")
-        _require(not (self.teachers and self.held_out), "teachers cannot hold out the same pairs; use one of both")
+        _require(named, f"teachers is {self.teachers!r}, but must be a list of systems, such as fast,fast")
+        _require(
+            not (self.teachers and self.held_out),
+            "teachers are shown every pair, so none can be held out; use one of both",
+        )
         shares = {name: getattr(self, name) for name in ("label_smoothing", "ema", "momentum", "warmup")}
         shares |= {f"betas[{place}]": beta for place, beta in enumerate(self.betas)}
         shares |= {f"augmentation.{name}": getattr(self.augmentation, name) for name in SHARES}

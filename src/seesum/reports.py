@@ -14,7 +14,8 @@ import numpy as np
 
 from seesum import pictures
 from seesum.adders import TableAdder
-from seesum.checkpoint import Run, write_atomically
+from seesum.checkpoint import Run
+from seesum.files import write_atomically
 from seesum.losses import LOSSES
 from seesum.metrics import Forecast, bound_share, count_confusion, detail_forecast, format_share, pick_winners
 from seesum.mnist import Part

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from seesum.checkpoint import Run, load_tensors, save_tensors
+from seesum.checkpoint import Run
 from seesum.devices import choose_device, choose_precision
+from seesum.files import load_tensors, save_tensors
 from seesum.losses import LOSSES
 from seesum.network import Network
 from seesum.optimisers import build_optimiser
@@ -123,7 +124,8 @@ def check_recipe(recipe: Recipe) -> None:
     """Make sure that a recipe can be trained, before anything is written.
 
     Raises:
-        InputError: an unknown name, an adder that cannot represent the operation, or a batch that is too small.
+        InputError: an unknown name, a teacher that has teachers, an adder that cannot represent the operation, or a batch
+            that is too small.
     """
     for registry, name, what in (
         (STRATEGIES, recipe.addends, "addend strategy"),
@@ -132,7 +134,8 @@ def check_recipe(recipe: Recipe) -> None:
         pick(registry, name, what)
     find_held_out(recipe)
     for name in recipe.teachers:
-        find_system(name)
+        if find_system(name).recipe.teachers:
+            raise InputError(f"{name} has teachers itself and so cannot be one; name systems that learn from labels")
     with torch.random.fork_rng(devices=[]):
         State(recipe, torch.device("cpu"))
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seesum.checkpoint import RUNS, Run, check_file, read_csv, write_csv
+from seesum.checkpoint import RUNS, Run
+from seesum.files import check_file, read_csv, write_csv
 from seesum.recipe import InputError, Recipe, format_change
 from seesum.systems import find_system
 

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from seesum.checkpoint import Run, create_run
+from seesum.checkpoint import Run
+from seesum.files import make_folder, write_json
 from seesum.network import Network
-from seesum.provenance import write_command
 from seesum.recipe import Output, Recipe
 from seesum.systems import find_system
 from seesum.task import SMALLEST
@@ -24,7 +24,7 @@ from seesum.task import SMALLEST
 SHARED = ("adder", "operation", "split", "split_seed", "images", "mean", "std", "precision")
 """Fields of a recipe that its teachers have as well."""
 FOLDER = "teachers"
-"""In a run directory: a folder for each teacher, with a run's files but for metrics, since nobody asks how good it is."""
+"""In a run directory: a folder for each teacher, with a run's files but for metrics, since it is never measured."""
 
 
 class Teachers:
@@ -57,9 +57,9 @@ class Teachers:
 
 
 def adapt_recipes(recipe: Recipe) -> list[Recipe]:
-    """The recipes of its teachers: their systems' own, for the task, images, adder and precision of their pupil.
+    """The recipes of its teachers: their systems' own, for the task, images, adder and precision of their student.
 
-    Each has a seed of its own, drawn from the recipe's, but learns from the very images of the pupil, and from labels.
+    Each has a seed of its own, drawn from the recipe's, but learns from the very images of the student, and from labels.
 
     Raises:
         InputError: an unknown system.
@@ -78,10 +78,10 @@ def list_teachers(run: Run) -> list[Run]:
     """
     teachers = []
     for place, own in enumerate(adapt_recipes(run.recipe), start=1):
-        directory = run.directory / FOLDER / str(place)
-        if (directory / "run.json").is_file():
-            teachers.append(Run(directory))
-            continue
-        command = write_command(own, run.info["data"]["directory"], run.info["measured"]["test"])
-        teachers.append(create_run(own, {**run.info, "command": command}, directory))
+        teacher = Run(make_folder(run.directory / FOLDER / str(place)))
+        path = teacher.directory / "run.json"
+        if not path.is_file():
+            unmeasured = {"test": False, "watch": []}
+            write_json(path, {**run.info, "teaches": True, "measured": unmeasured, "recipe": own.to_dict()})
+        teachers.append(teacher)
     return teachers

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from seesum.batches import Batches
-from seesum.checkpoint import Run, save_tensors, write_csv, write_json
+from seesum.checkpoint import Run
 from seesum.devices import choose_device
 from seesum.evaluation import forecast_every, measure_answers
+from seesum.files import save_tensors, write_csv, write_json
 from seesum.losses import measure_loss
 from seesum.mnist import Part
 from seesum.network import Network, count_parameters
@@ -143,7 +144,8 @@ def _train_weights(
                     history.append(_summarise_epoch(state, rows, watched))
                     steps += rows
                     if not math.isfinite(history[-1]["loss"]):
-                        raise JobError(f"the loss stopped being a number in epoch {state.epoch}; train with a smaller --lr")
+                        advice = "train with a smaller --lr" if run is whole else f"leave the teacher {recipe.system} out"
+                        raise JobError(f"the loss stopped being a number in epoch {state.epoch}; {advice}")
                     write_csv(run.directory / "steps.csv", steps)
                     write_csv(run.directory / "history.csv", history)
                     if recipe.epochs > 1:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from seesum.checkpoint import Run, check_file, create_run, find_run, refuse_shipped
+from seesum.checkpoint import Run, create_run, find_run, refuse_shipped
 from seesum.decoding import Picture, Pictures, expand_patterns, list_pictures
+from seesum.files import check_file
 from seesum.mnist import Mnist, load_mnist
 from seesum.models import Model, find_source
 from seesum.pictures import Story, caption_answer, draw_grid, draw_samples, draw_stories, draw_table, save_figure
@@ -68,6 +69,7 @@ def train(
 
     if resume is not None:
         run = find_run(resume)
+        run.check_whole()
         _refuse_changes(run, system, changes, out, test)
         splits = run.load_splits(data)
     else:
@@ -180,8 +182,7 @@ def report(run: PathLike | Run = LATEST, *, data: PathLike | None = None) -> Pat
         InputError: no such run, an unfinished one, or damaged weights.
     """
     found = find_run(run)
-    if not found.finished:
-        raise InputError(f"{found.directory} is not finished; finish it with: seesum train --resume {found.directory}")
+    found.check_finished()
     return report_run(found, found.load_splits(data))
 
 
@@ -230,8 +231,7 @@ def export(run: PathLike | Run = LATEST, *, to: PathLike, float_images: bool = F
     from seesum.exporting import export_network
 
     found = find_run(run)
-    if not found.finished:
-        raise InputError(f"{found.directory} is not finished; finish it with: seesum train --resume {found.directory}")
+    found.check_finished()
     return export_network(found, check_file(to), float_images)
 
 
