@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
 
 from conftest import Server, start_server
@@ -180,6 +183,17 @@ def test_doubt_is_shown(browser: Browser, server: Server) -> None:
         visit.draw(SCRIBBLE)
         expect(visit.page.locator("#message .unsure")).to_have_text("Not sure")
         expect(visit.page.locator("#digit")).to_have_class(re.compile("doubtful"))
+
+
+def test_a_picture_of_no_digit_is_told_to_be_none(browser: Browser, server: Server) -> None:
+    down, right = np.mgrid[:200, :300]
+    spot = 225 - 60 * np.exp(-(((right - 150) / 85) ** 2) - ((down - 100) / 64) ** 2)
+    file = io.BytesIO()
+    Image.fromarray((spot + np.random.default_rng(0).normal(0, 3, spot.shape)).astype(np.uint8)).save(file, "PNG")
+    with Visit(browser, server.address) as visit:
+        picture = FilePayload(name="a.png", mimeType="image/png", buffer=file.getvalue())
+        visit.page.locator("#file").set_input_files(picture)
+        expect(visit.page.locator("#message")).to_contain_text("Nothing here is much like a digit")
 
 
 def test_a_server_that_is_gone_is_told_and_asked_again(browser: Browser, server: Server) -> None:
