@@ -1,4 +1,4 @@
-"""Ours, the most accurate: the network of ``deep``, which learns what four others say.
+"""Ours, for accuracy on MNIST: the network of ``deep``, which learns what four others say.
 
 Two teachers are of ``plain``, two of ``deep``. They differ in their networks and in what they were shown, so their mistakes
 differ as well, and the mean of what they say is right more often than any of them; two of one kind are worth much less
@@ -23,8 +23,8 @@ BEST = System(
             "teachers": ("plain", "plain", "deep", "deep"),
         }
     ),
-    summary="ours: the network of deep, which learns what four others say; the most accurate",
+    summary="ours: the network of deep, which learns what four others say; for accuracy on MNIST",
     features=FEATURES,
     build_encoder=build_encoder,
-    result=Result(digit=99.70, sum=99.70, runs=3),
+    result=Result(digit=99.78, sum=99.78, runs=1),
 )
