@@ -308,7 +308,7 @@ def main() -> None:
     parser.add_argument("what", choices=["train", "published", "infer"])
     parser.add_argument("--rounds", type=int, help="default: 9, but 1 of published")
     parser.add_argument("--images", type=int, help="fewer images (or systems): a trial, whose rows are not stored")
-    parser.add_argument("--systems", nargs="+", default=measured, help="of infer and published; default: all that have a result")
+    parser.add_argument("--systems", nargs="+", default=measured, help="of infer and published; default: all with a result")
     parser.add_argument("--out", default="results", help="folder of the CSV")
     given = parser.parse_args()
     data = seesum.load_mnist()
