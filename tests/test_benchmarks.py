@@ -50,6 +50,7 @@ def test_drawn(tmp_path: Path) -> None:
     assert (tmp_path / "drawn.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_ensemble(tmp_path: Path, small_data: Path) -> None:
     common: dict[str, Any] = {"data": small_data, "split": "validate", "plot": False, "quiet": True}
     for seed in (0, 1):

@@ -19,7 +19,7 @@ from seesum.checkpoint import Run
 from seesum.pictures import draw_grid, encode_figure
 from seesum.systems import SYSTEMS
 
-LONG = ("hard-fusion", "hand", "tiny", "micro")
+LONG = ("hard-fusion", "wide", "identity-adder", "hand", "tiny", "micro", "plain", "deep")
 """Large, drawing their own digits, or looking thirteen times: seconds each."""
 
 

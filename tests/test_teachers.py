@@ -88,7 +88,7 @@ def test_what_teachers_say_is_learned(whole: Run, tmp_path: Path) -> None:
     assert not same(whole, labelled)
 
 
-@pytest.mark.parametrize("stop_after", [30, 110])
+@pytest.mark.parametrize("stop_after", [pytest.param(30, marks=pytest.mark.slow), 110])
 def test_resume_ends_with_the_same_weights(
     whole: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_after: int
 ) -> None:
