@@ -61,34 +61,39 @@ def measure_loss(
         digit: [B] int64, or ``NO_DIGIT``, but that only where the recipe draws non-digits.
         answer: [B] int64, answer classes, or ``NO_DIGIT``.
         recipe: says how the parts are joined and how far the digit's target is smoothed.
-        taught: what teachers say of the batch. Then the total is the cross-entropy against that alone; the parts are still
-            those of the labels.
+        taught: what teachers say of the batch. Then the total is the cross-entropy against that instead of the labels, where
+            there is a digit; the parts are still those of the labels.
     """
-    join = pick(LOSSES, recipe.loss, "loss").join
-    if recipe.non_digits:
-        known = digit != NO_DIGIT
-        count = known.sum().clamp_min(1)  # a batch may have none
-        digit_loss, sum_loss = (
-            functional.nll_loss(logp, truth, ignore_index=NO_DIGIT, reduction="sum") / count
-            for logp, truth in ((output.digit_logp, digit), (output.sum_logp, answer))
-        )
-    else:
-        digit_loss, sum_loss = functional.nll_loss(output.digit_logp, digit), functional.nll_loss(output.sum_logp, answer)
-    if taught is not None:
-        total = join(*(-(target.exp() * logp).sum(1).mean() for target, logp in zip(taught, output, strict=True)))
-        return Loss(total, digit_loss, sum_loss)
     if not recipe.non_digits:
-        return Loss(join(_smooth(digit_loss, output.digit_logp.mean(), recipe), sum_loss), digit_loss, sum_loss)
-    share = known.float().mean()
-    even = output.digit_logp.mean(1)
-    total = share * join(_smooth(digit_loss, even[known].sum() / count, recipe), sum_loss)
+        return _measure_digits(output, digit, answer, recipe, taught)
+    known = digit != NO_DIGIT
+    loss = _measure_digits(_take(output, known), digit[known], answer[known], recipe, taught and _take(taught, known))
+    blank = _take(output, ~known)
     table = torch.from_numpy(OPERATIONS[recipe.operation].tabulate()).to(addend.device)  # [10, 10]: digit, addend
-    answers = output.sum_logp[~known].gather(1, table.T[addend[~known]])
-    blank = join(-even[~known].sum(), -answers.mean(1).sum()) / len(known)
-    return Loss(total + blank, digit_loss, sum_loss)
+    answers = blank.sum_logp.gather(1, table.T[addend[~known]])
+    even = _join(recipe)(-blank.digit_logp.mean(1).sum(), -answers.mean(1).sum())
+    return loss._replace(total=(known.sum() * loss.total + even) / len(known))
 
 
-def _smooth(digit_loss: Tensor, mean_logp: Tensor, recipe: Recipe) -> Tensor:
-    if not recipe.label_smoothing:
-        return digit_loss
-    return (1 - recipe.label_smoothing) * digit_loss - recipe.label_smoothing * mean_logp
+def _measure_digits(output: Output, digit: Tensor, answer: Tensor, recipe: Recipe, taught: Output | None) -> Loss:
+    """Loss of samples that all show a digit; nothing for none of them."""
+    count = max(1, len(digit))
+    digit_loss, sum_loss = (
+        functional.nll_loss(logp, truth, reduction="sum") / count for logp, truth in zip(output, (digit, answer), strict=True)
+    )
+    if taught is not None:
+        aims = [-(target.exp() * logp).sum() / count for target, logp in zip(taught, output, strict=True)]
+    elif recipe.label_smoothing:
+        even = -output.digit_logp.sum() / (count * output.digit_logp.shape[1])
+        aims = [(1 - recipe.label_smoothing) * digit_loss + recipe.label_smoothing * even, sum_loss]
+    else:
+        aims = [digit_loss, sum_loss]
+    return Loss(_join(recipe)(*aims), digit_loss, sum_loss)
+
+
+def _take(output: Output, rows: Tensor) -> Output:
+    return Output(*(logp[rows] for logp in output))
+
+
+def _join(recipe: Recipe) -> Callable[[Tensor, Tensor], Tensor]:
+    return pick(LOSSES, recipe.loss, "loss").join
