@@ -54,6 +54,29 @@ def test_steps_are_those_of_torch(name: str) -> None:
         assert one.grad is None
 
 
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+def test_all_that_is_remembered_lies_where_the_weight_does(name: str) -> None:
+    """Fused kernels of a GPU read it there; torch's device without memory stands for any other than the CPU."""
+    optimiser = build_optimiser(build_network(RECIPE).to("meta"), RECIPE.replaced({"optimiser": name}))
+    assert {tensor.device.type for entry in optimiser.state for tensor in entry.values()} == {"meta"}
+
+
+def test_weight_decay_shrinks_all_that_muon_moves() -> None:
+    """Matrices by rate times decay, whatever their gradient; so it is no setting that does nothing."""
+    kept, shrunk = make_network(), make_network()
+    recipe = RECIPE.replaced({"weight_decay": 0.0})
+    for network, decay in ((kept, 0.0), (shrunk, 0.1)):
+        push(network, torch.Generator().manual_seed(1))
+        build_optimiser(network, recipe.replaced({"weight_decay": decay})).step(0.5)
+    before = dict(make_network().encoder.named_parameters())
+    matrices = [name for name, weight in list(before.items())[1:] if weight.ndim >= 2]
+    assert matrices
+    for name in matrices:
+        with_decay, without = (dict(network.encoder.named_parameters())[name] for network in (shrunk, kept))
+        assert torch.allclose(with_decay, without - 0.5 * recipe.matrix_lr * 0.1 * before[name], atol=1e-6), name
+        assert not torch.equal(with_decay, without)
+
+
 def test_a_weight_without_gradient_stays() -> None:
     network = make_network()
     optimiser = build_optimiser(network, RECIPE)
