@@ -16,7 +16,7 @@ from seesum.checkpoint import Run
 from seesum.files import load_tensors
 from seesum.network import Network
 from seesum.recipe import Augmentation, InputError, JobError, Recipe
-from seesum.state import SCHEDULES
+from seesum.state import SCHEDULES, State
 
 LIVELY = {
     **{"images": "600", "epochs": 4, "ema": 0.9, "addends": "fresh", "batch_size": 64, "drawn": 30, "non_digits": 20},
@@ -175,6 +175,19 @@ def test_a_loss_that_explodes_is_a_failure(tmp_path: Path, small_data: Path) -> 
     assert not Run(tmp_path / "run").finished
 
 
+def test_fast_kernels_of_a_gpu_stay_on(tmp_path: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The context that sets cuDNN's precision switches cuDNN off unless it is told otherwise."""
+    seen, encode = [], Network.encode
+
+    def watch(network: Network, image: torch.Tensor) -> Any:
+        seen.append((network.training, torch.backends.cudnn.enabled))
+        return encode(network, image)
+
+    monkeypatch.setattr(Network, "encode", watch)
+    seesum.train("fast", data=small_data, out=tmp_path / "run", plot=False, quiet=True)
+    assert set(seen) == {(True, True), (False, True)}
+
+
 def test_averaged_weights_are_the_average(tmp_path: Path, small_data: Path) -> None:
     common = {"data": small_data, "epochs": 2, "plot": False, "quiet": True}
     last = seesum.train("fast", out=tmp_path / "last", **common)  # type: ignore[arg-type]
@@ -183,6 +196,20 @@ def test_averaged_weights_are_the_average(tmp_path: Path, small_data: Path) -> N
     for name, value in weights(last).items():
         assert torch.allclose(weights(nearly)[name], value, atol=1e-5), name
     assert not same(last, slow)
+
+
+def test_little_of_the_first_weights_is_left_in_the_average_of_a_short_training() -> None:
+    """With a decay of 0.998 alone, nine tenths of it would be what was drawn at random."""
+    recipe = Recipe("fast", ema=0.998)
+    with torch.random.fork_rng():
+        state = State(recipe, torch.device("cpu"))
+    weight = next(iter(state.network.parameters()))
+    with torch.no_grad():
+        for state.step in range(50):
+            weight.fill_(state.step)
+            state.follow()
+    average = state.average[next(iter(dict(state.network.named_parameters())))]
+    assert 30 < average.min() <= average.max() < 49
 
 
 def test_schedules() -> None:
@@ -201,8 +228,8 @@ def test_accuracies_of_a_step_leave_out_what_is_no_digit() -> None:
     (means, none) = training._measure_steps(
         [(digit_logp, sum_logp, digit, answer), (digit_logp[3:], sum_logp[3:], digit[3:], answer[3:])]
     )
-    assert means == pytest.approx([2 / 3, 2 / 3, 1 / 3])
-    assert none == [0, 0, 0]
+    assert means == pytest.approx([2 / 3, 2 / 3, 1 / 3, 3, 4])
+    assert none == [0, 0, 0, 0, 1]
 
 
 @pytest.mark.parametrize(

@@ -56,10 +56,15 @@ class State:
         self.seconds = 0.0
 
     def follow(self) -> None:
-        """Move the averaged weights after the network's; counters are copied."""
+        """Move the averaged weights after the network's; counters are copied.
+
+        The first steps weigh more, or much of the weights that were drawn at random would be left in a short training: of
+        0.998 nine tenths after fifty steps. After 4,500 steps that makes no difference.
+        """
+        ema = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
         for name, value in self.network.state_dict().items():
             if value.is_floating_point():
-                self.average[name].lerp_(value, 1 - self.recipe.ema)
+                self.average[name].lerp_(value, 1 - ema)
             else:
                 self.average[name].copy_(value)
 

@@ -25,8 +25,13 @@ from seesum.state import State
 from seesum.task import NO_DIGIT, Splits
 from seesum.teachers import Teachers, list_teachers
 
-TALLY = ("loss", "digit_loss", "sum_loss", "digit_accuracy", "sum_accuracy", "both_accuracy")
-"""What is kept of every step, over its batch."""
+TALLY = {
+    "loss": "samples",
+    **dict.fromkeys(("digit_loss", "sum_loss", "digit_accuracy", "sum_accuracy", "both_accuracy"), "digits"),
+}
+"""What is kept of every step -> of what in its batch that is the mean: all samples, or those that show a digit."""
+COUNTS = ("digits", "samples")
+"""How many there were in the batch, kept with it."""
 
 
 def train_epoch(state: State, batches: Batches, progress: Progress, teachers: Teachers | None = None) -> list[dict[str, float]]:
@@ -53,25 +58,27 @@ def train_epoch(state: State, batches: Batches, progress: Progress, teachers: Te
         rates.append(recipe.lr * factor)
         state.step += 1
         if state.step % 20 == 0:
-            progress.update(state.step, _describe([*losses[-1].tolist(), *_measure_steps(results[-1:])[0]]))
+            progress.update(state.step, _describe([*losses[-1].tolist(), *_measure_steps(results[-1:])[0][:3]]))
     first = state.step - len(losses) + 1
     rows = zip(torch.stack(losses).tolist(), _measure_steps(results), strict=True)
+    names = (*TALLY, *COUNTS)
     return [
-        {"step": first + i, "epoch": state.epoch + 1, "lr": rates[i], **dict(zip(TALLY, (*parts, *shares), strict=True))}
-        for i, (parts, shares) in enumerate(rows)
+        {"step": first + i, "epoch": state.epoch + 1, "lr": rates[i], **dict(zip(names, (*parts, *measured), strict=True))}
+        for i, (parts, measured) in enumerate(rows)
     ]
 
 
 def _measure_steps(results: list[tuple[Tensor, Tensor, Tensor, Tensor]]) -> list[list[float]]:
-    """Accuracies of digit, sum and both of each step: all at once, as ten small operations a step cost a tenth of it.
+    """Accuracies of digit, sum and both of each step, and its ``COUNTS``.
 
-    Images without a digit count for nothing.
+    All steps at once, as ten small operations a step cost a tenth of it. Images without a digit count for nothing.
     """
     digit_logp, sum_logp, digit, answer = (torch.cat(parts) for parts in zip(*results, strict=True))
     right = torch.stack([digit_logp.argmax(1) == digit, sum_logp.argmax(1) == answer], 1).float()
     right = torch.cat([right, right.prod(1, keepdim=True), (digit != NO_DIGIT).unsqueeze(1).float()], 1)
     sums = [rows.sum(0) for rows in torch.split(right.cpu(), [len(step[2]) for step in results])]
-    return [(step[:3] / step[3].clamp_min(1)).tolist() for step in sums]
+    shares = [(step[:3] / step[3].clamp_min(1)).tolist() for step in sums]
+    return [[*share, int(step[3]), len(result[2])] for share, step, result in zip(shares, sums, results, strict=True)]
 
 
 def train_run(
@@ -121,7 +128,7 @@ def _train_weights(
     watched = {name: part for name, part in splits.parts.items() if name in measured["watch"]}
     history: list[dict[str, Any]] = []
     steps: list[dict[str, Any]] = []
-    with keep_generators(device), torch.backends.cudnn.flags(allow_tf32=recipe.precision != "fp32"):
+    with keep_generators(device), torch.backends.cudnn.flags(enabled=True, allow_tf32=recipe.precision != "fp32"):
         torch.manual_seed(recipe.seed)
         clock = time.perf_counter()
         state = State(recipe, device)
@@ -157,7 +164,7 @@ def _train_weights(
                 progress.note(f"go on with: seesum train --resume {whole.directory} (a study: with the same command)")
                 raise
         with state.averaged() as network:
-            save_tensors(run.directory / "weights.safetensors", network.state_dict())
+            save_tensors(run.weights, network.state_dict())
     return state
 
 
@@ -202,7 +209,7 @@ def _measure_part(state: State, part: Part) -> dict[str, float | int]:
 
 
 def _summarise_epoch(state: State, rows: list[dict[str, float]], parts: dict[str, Part]) -> dict[str, Any]:
-    means = {name: sum(row[name] for row in rows) / len(rows) for name in TALLY}
+    means = {name: sum(row[name] * row[of] for row in rows) / sum(row[of] for row in rows) for name, of in TALLY.items()}
     row: dict[str, Any] = {"epoch": state.epoch, "train_seconds": state.seconds, **means}
     for part_name, part in parts.items():
         measured = _measure_part(state, part)
