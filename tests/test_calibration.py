@@ -40,6 +40,12 @@ def test_the_temperature_that_was_put_in_is_found(temperature: float) -> None:
     assert fit_temperature(soften(logits * temperature), digits) == pytest.approx(temperature, rel=0.05)
 
 
+def test_where_all_is_right_the_temperature_stays() -> None:
+    logits = 3 * np.eye(10)[[4, 7, 7, 0]]
+    assert fit_temperature(soften(logits), np.array([4, 7, 7, 0])) == 1.0
+    assert fit_temperature(soften(logits), np.array([4, 7, 7, 1])) != 1.0
+
+
 def make_forecast(confidence: list[float], right: list[bool]) -> tuple[Forecast, Any]:
     """Images of the digit 3, answered with a confidence, rightly or with 4."""
     digit_p, sum_p = np.zeros((len(right), 10, 10), np.float32), np.zeros((len(right), 10, 19), np.float32)
@@ -151,7 +157,7 @@ def test_a_folder_without_labelled_pictures_is_refused(pair: tuple[Run, Run], fo
         seesum.calibrate(run, twin=twin, pictures=tmp_path)
 
 
-def test_only_a_twin_will_do(pair: tuple[Run, Run], small_run: Run, tmp_path: Path) -> None:
+def test_only_a_twin_will_do(pair: tuple[Run, Run], small_run: Run, small_data: Path, tmp_path: Path) -> None:
     run, twin = pair
     with pytest.raises(InputError, match="no validation images"):
         seesum.calibrate(run, twin=run)
@@ -159,11 +165,36 @@ def test_only_a_twin_will_do(pair: tuple[Run, Run], small_run: Run, tmp_path: Pa
         seesum.calibrate(small_run, twin=twin)
     with pytest.raises(InputError, match=r"target is 1\.5"):
         seesum.calibrate(run, twin=twin, target=1.5)
+    small = {"images": "3000", "data": small_data, "plot": False, "quiet": True}
+    foreign = seesum.train("fast", out=tmp_path / "foreign", split="validate", **small)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"no twin of .*: it was trained on other data"):
+        seesum.calibrate(run, twin=foreign)
     unfinished = tmp_path / "unfinished"
     shutil.copytree(twin.directory, unfinished)
     (unfinished / "metrics.json").unlink()
     with pytest.raises(InputError, match="is not finished"):
         seesum.calibrate(run, twin=unfinished)
+
+
+def test_too_few_pictures_are_refused(pair: tuple[Run, Run], folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "7", tmp_path / "7")
+    count = len(list((tmp_path / "7").iterdir())) - 1
+    with pytest.raises(
+        InputError, match=rf"^{count} images cannot show that 99\.50% of .* give at least 200, or a lower --target"
+    ):
+        seesum.calibrate(pair[0], twin=pair[1], pictures=tmp_path)
+
+
+def test_a_calibration_that_fails_leaves_the_run_as_it_was(folder: Path, small_data: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(small_data, tmp_path / "data")
+    shared: dict[str, Any] = {"data": data, "plot": False, "quiet": True}
+    run = seesum.train("fast", out=tmp_path / "run", **shared)
+    twin = seesum.train("fast", out=tmp_path / "twin", split="validate", **shared)
+    before = {path.name: path.read_bytes() for path in run.directory.iterdir()}
+    data.rename(tmp_path / "moved")
+    with pytest.raises(InputError, match="data"):
+        seesum.calibrate(run, twin=twin, pictures=folder, target=0.5)
+    assert {path.name: path.read_bytes() for path in run.directory.iterdir()} == before
 
 
 def test_a_damaged_calibration_is_refused(pair: tuple[Run, Run], tmp_path: Path) -> None:

@@ -23,6 +23,11 @@ def test_recipe_round_trip_through_json() -> None:
         Recipe.from_dict({"system": "fast"})
 
 
+def test_a_recipe_of_an_older_version_is_read() -> None:
+    older = {name: value for name, value in Recipe("fast", ema=0.5).to_dict().items() if name not in ("teachers", "asked")}
+    assert Recipe.from_dict(older) == Recipe("fast", ema=0.5)
+
+
 def test_create_refuses_what_is_there(tmp_path: Path) -> None:
     recipe = Recipe("fast")
     (tmp_path / "empty").mkdir()
@@ -42,9 +47,10 @@ def test_find_run(elsewhere: Path, small_run: Run) -> None:
     for age, name in ((50, "older"), (10, "newer"), (90, "oldest")):
         directory = elsewhere / "runs" / name
         directory.mkdir(parents=True)
-        for file in ("run.json", "metrics.json"):
+        for file in ("run.json", "weights.safetensors", "metrics.json"):
             (directory / file).write_bytes((small_run.directory / file).read_bytes())
             os.utime(directory / file, (1_000_000 - age, 1_000_000 - age))
+    (elsewhere / "runs" / "older" / "metrics.json").touch()  # as calibrating it does
     (elsewhere / "runs" / "unfinished").mkdir()
     (elsewhere / "runs" / "unfinished" / "run.json").write_text("{}")
     assert find_run("latest").directory.name == "newer"

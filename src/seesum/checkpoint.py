@@ -76,9 +76,14 @@ class Run:
             raise InputError(f"{path} is damaged ({error}); calibrate the run anew") from error
 
     @property
+    def weights(self) -> Path:
+        """The file of the final weights; nothing writes it a second time."""
+        return self.directory / "weights.safetensors"
+
+    @property
     def trained(self) -> bool:
         """Whether its weights are final; the run may not be measured yet, and a teacher never is."""
-        return (self.directory / "weights.safetensors").is_file()
+        return self.weights.is_file()
 
     @property
     def finished(self) -> bool:
@@ -102,7 +107,8 @@ class Run:
             InputError: it is one.
         """
         if self.info.get("teaches"):
-            raise InputError(f"{self.directory} is a teacher; give the run that it teaches: {self.directory.parents[1]}")
+            whole = self.directory.resolve().parents[1]
+            raise InputError(f"{self.directory} is a teacher; give the run that it teaches: {whole}")
 
     def read_rows(self, name: str) -> list[dict[str, float]]:
         """Rows of ``history.csv`` (one per epoch) or ``steps.csv`` (one per step); none if it is not there."""
@@ -116,7 +122,7 @@ class Run:
         """
         from seesum.systems import build_network
 
-        path = self.directory / "weights.safetensors"
+        path = self.weights
         if not path.is_file():
             raise InputError(f"{self.directory} has no weights yet; finish it with: seesum train --resume {self.directory}")
         tensors, _ = load_tensors(path)
@@ -181,6 +187,11 @@ def list_shipped() -> list[str]:
     return sorted(path.parent.name for path in SHIPPED.glob("*/run.json"))
 
 
+def names_shipped(source: str | os.PathLike[str]) -> bool:
+    """Whether a text is the name of a shipped network, which wins over a file or folder of that name."""
+    return isinstance(source, str) and source in list_shipped()
+
+
 def find_run(source: str | os.PathLike[str] | Run | None = None) -> Run:
     """The run that a user means.
 
@@ -194,13 +205,15 @@ def find_run(source: str | os.PathLike[str] | Run | None = None) -> Run:
     if isinstance(source, Run):
         return source
     name = DEFAULT_RUN if source is None else source
-    if isinstance(name, str) and name in list_shipped():
+    if names_shipped(name):
         return Run(SHIPPED / name)
     if name == LATEST:
-        finished = [path for path in Path(RUNS).glob("**/metrics.json") if (path.parent / "run.json").is_file()]
+        runs = [Run(path.parent) for path in Path(RUNS).glob("**/run.json")]
+        finished = [run for run in runs if run.finished and run.trained]
         if not finished:
             raise InputError(f"there is no finished run under {Path(RUNS).resolve()}; make one with: seesum train")
-        return Run(max(finished, key=lambda path: path.stat().st_mtime).parent)
+        # by the weights: metrics are written again when an old run is calibrated
+        return max(finished, key=lambda run: run.weights.stat().st_mtime)
     directory = Path(name)
     if directory.is_file():
         raise InputError(f"{directory} is a file, but this needs a run directory or a shipped network ({_join_shipped()})")

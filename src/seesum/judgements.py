@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -73,8 +74,8 @@ def calibrate(
         data: as in ``train``.
 
     Raises:
-        InputError: no such runs, a twin of another recipe or without validation images, an adder without digit logits, or
-            a folder without labelled pictures.
+        InputError: no such runs, a twin of another recipe, of other data or without validation images, an adder without
+            digit logits, a folder without labelled pictures, or too few images to show that the target is reached.
     """
     found, other = find_run(run), find_run(twin)
     refuse_shipped(found)
@@ -82,14 +83,15 @@ def calibrate(
     target = (0.999 if pictures is None else 0.995) if target is None else target
     if not 0 < target < 1:
         raise InputError(f"the target is {target}; expected a share of right answers above 0 and below 1, such as 0.999")
+    metrics = found.metrics
+    own, name = found.load_splits(data).pick_part(test=metrics["evaluated_on"] == "test")
     asked = _take_validation(other, data) if pictures is None else _prepare_folder(Path(pictures))
+    _refuse_few(asked, target)
     chosen = _choose_calibration(other, asked, target)
     values = {**chosen, "twin": {name: other.info[name] for name in ("command", "commit", "started")}}
+    answers = measure_answers(_forecast_at(found, chosen["temperature"], own), own, found.recipe)
     write_json(found.directory / "calibration.json", values)
-    fresh = Run(found.directory)
-    own, name = fresh.load_splits(data).pick_part(test=fresh.metrics["evaluated_on"] == "test")
-    answers = measure_answers(Reader.load(fresh).forecast(own.images), own, fresh.recipe)
-    write_json(found.directory / "metrics.json", {**fresh.metrics, "evaluated_on": name, **answers})
+    write_json(found.directory / "metrics.json", {**metrics, "evaluated_on": name, **answers})
     return values
 
 
@@ -132,17 +134,28 @@ def _prepare_folder(folder: Path) -> _Asked:
     return _Asked(Part(np.stack(images), np.array(digits)), counts)
 
 
+def _refuse_few(asked: _Asked, target: float) -> None:
+    """One wrong answer has to be visible: of 200 pictures it is 0.5 %."""
+    needed, given = math.ceil(round(1 / (1 - target), 6)), len(asked.part.digits)
+    if given < needed:
+        raise InputError(
+            f"{given} images cannot show that {target:.2%} of the accepted answers are right; give at least {needed}, or a "
+            f"lower --target"
+        )
+
+
+def _forecast_at(run: Run, temperature: float, part: Part) -> Forecast:
+    network = run.load_network()
+    network.temperature = temperature
+    return Reader(network, run.recipe).forecast(part.images)
+
+
 def _choose_calibration(twin: Run, asked: _Asked, target: float) -> dict[str, Any]:
     """Temperature and threshold, what they give, and what they were chosen on."""
-    part, operation, network = asked.part, OPERATIONS[twin.recipe.operation], twin.load_network()
-
-    def forecast(temperature: float) -> Forecast:
-        network.temperature = temperature
-        return Reader(network, twin.recipe).forecast(part.images)
-
-    before = forecast(1.0)
+    part, operation = asked.part, OPERATIONS[twin.recipe.operation]
+    before = _forecast_at(twin, 1.0, part)
     temperature = fit_temperature(before.digit_p[:, 0], part.digits)
-    after = forecast(temperature)
+    after = _forecast_at(twin, temperature, part)
     threshold, accepted = choose_threshold(after, part.digits, operation, target)
     accepted["coverage"] *= len(part.digits) / sum(asked.counts.values())
     eces = ("digit_ece", "sum_ece", "digit_loss", "sum_loss")
@@ -167,5 +180,7 @@ def _refuse_twin(run: Run, twin: Run) -> None:
     apart = twin.recipe.changes_from(run.recipe).keys() - {"split", "split_seed", "seed"}
     if apart:
         raise InputError(f"{twin.directory} is no twin of {run.directory}: their recipes differ in {', '.join(sorted(apart))}")
+    if twin.info["data"]["sha256"] != run.info["data"]["sha256"]:
+        raise InputError(f"{twin.directory} is no twin of {run.directory}: it was trained on other data")
     if not find_system(run.recipe.system).build_network(run.recipe).adder.reads_logits:
         raise InputError(f"the adder {run.recipe.adder} has no digit logits to divide by a temperature; use another adder")
