@@ -12,13 +12,16 @@ import numpy as np
 import pytest
 
 import seesum
+from conftest import write_folder
 from seesum import campaigns, training
 from seesum.checkpoint import Run
 from seesum.comparisons import count_steps_to
 from seesum.files import read_csv
+from seesum.mnist import Mnist, Part
 from seesum.network import Figure, Published
 from seesum.recipe import InputError
 from seesum.studies import append_row, measure_spread
+from seesum.systems import SYSTEMS
 
 QUICK: dict[str, Any] = {"images": "500", "quiet": True}
 RESULTS = Path(__file__).parents[1] / "results"
@@ -80,6 +83,25 @@ def test_a_study_does_not_mix_data_or_what_was_measured(elsewhere: Path, small_d
         seesum.study("fast", data=elsewhere / "copy", out=validated.directory, **common)
     with pytest.raises(InputError, match="measures other images"):
         seesum.study("fast", data=small_data, test=True, out=validated.directory, **common)
+
+
+def test_a_study_does_not_take_the_runs_of_another_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seesum.study("fast", seeds=1, out=tmp_path, **QUICK)
+    changed = replace(SYSTEMS["fast"], features=SYSTEMS["tiny"].features, build_encoder=SYSTEMS["tiny"].build_encoder)
+    monkeypatch.setitem(SYSTEMS, "fast", changed)  # as editing its file does
+    with pytest.raises(InputError, match="does not fit the network 'fast'"):
+        seesum.study("fast", seeds=1, out=tmp_path, **QUICK)
+
+
+def test_a_study_does_not_take_other_images_under_the_same_name(small_data: Path, mnist: Mnist, tmp_path: Path) -> None:
+    data = shutil.copytree(small_data, tmp_path / "data")
+    common: dict[str, Any] = {"seeds": 1, "data": data, "out": tmp_path / "study", "plot": False, "quiet": True}
+    seesum.study("fast", **common)
+    write_folder(
+        data, Part(mnist.train.images[-600:], mnist.train.digits[-600:]), Part(mnist.test.images[:50], mnist.test.digits[:50])
+    )
+    with pytest.raises(InputError, match="other data"):
+        seesum.study("fast", **common)
 
 
 @pytest.mark.parametrize("bad", [{"seeds": 0}, {"seed": 3}])

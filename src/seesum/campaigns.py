@@ -14,6 +14,7 @@ from seesum.devices import choose_device
 from seesum.files import check_file, make_folder, read_csv
 from seesum.mnist import load_mnist
 from seesum.pictures import save_figure
+from seesum.provenance import describe_data
 from seesum.recipe import InputError
 from seesum.reproductions import compare_published
 from seesum.state import settle_precision
@@ -70,10 +71,10 @@ def study(
     if csv is not None:
         read_csv(check_file(csv))
     recipe = settle_precision(find_system(system or DEFAULT_SYSTEM).recipe.replaced(changes), device)
-    source = None if data is None else str(Path(data).resolve())
-    measured = {"test": test, "watch": list(watch)}
-    directory = Path(out) if out is not None else name_study(recipe, source, choose_device(device).type, measured)
     mnist = load_mnist(data)
+    source, measured = describe_data(mnist, data), {"test": test, "watch": list(watch)}
+    kind = choose_device(device).type
+    directory = Path(out) if out is not None else name_study(recipe, source["directory"], kind, measured)
     runs = []
     for seed in range(seeds):
         seeded, run = recipe.replaced({"seed": seed}), Run(directory / f"s{seed}")

@@ -27,16 +27,21 @@ def describe_origin(
     recipe: Recipe, mnist: Mnist, data: str | os.PathLike[str] | None, device: str, test: bool, watch: Sequence[str]
 ) -> dict[str, Any]:
     """What ``run.json`` says beside the recipe: what is measured, when, how, with what, on what, from which data."""
-    directory = None if data is None else str(Path(data).resolve())
+    source = describe_data(mnist, data)
     return {
         "measured": {"test": test, "watch": list(watch)},
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "command": write_command(recipe, directory, test),
+        "command": write_command(recipe, source["directory"], test),
         "versions": collect_versions(),
         "commit": find_commit(),
         "hardware": describe_hardware(choose_device(device).type, recipe.precision),
-        "data": {"directory": directory, "sha256": mnist.sha256},
+        "data": source,
     }
+
+
+def describe_data(mnist: Mnist, data: str | os.PathLike[str] | None) -> dict[str, Any]:
+    """Where a data set was read (None: it is the embedded one), and the SHA-256 of its files."""
+    return {"directory": None if data is None else str(Path(data).resolve()), "sha256": mnist.sha256}
 
 
 def write_command(recipe: Recipe, data: str | None, test: bool) -> str:

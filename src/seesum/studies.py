@@ -92,20 +92,29 @@ def name_study(recipe: Recipe, data: str | None, device: str, measured: Mapping[
     return Path(RUNS) / f"{recipe.system}-study-{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
 
 
-def check_membership(run: Run, recipe: Recipe, data: str | None, measured: Mapping[str, Any]) -> None:
+def check_membership(run: Run, recipe: Recipe, data: Mapping[str, Any], measured: Mapping[str, Any]) -> None:
     """Make sure that a run found in a study's directory belongs to the study.
 
+    Args:
+        run: a run of one of its seeds.
+        recipe: with that seed.
+        data: as in ``run.json``.
+        measured: as in ``run.json``.
+
     Raises:
-        InputError: another recipe or other data made it, or other images are measured.
+        InputError: another recipe or other data made it, other images are measured, or its weights are not those of the
+            network that its system has now.
     """
     differences = {
         "has another recipe": run.recipe != recipe,
-        "has other data": run.info["data"]["directory"] != data,
+        "has other data": run.info["data"] != data,
         "measures other images": run.info["measured"] != measured,
     }
     for difference, there in differences.items():
         if there:
             raise InputError(f"{run.directory} {difference}; give --out a new directory")
+    if run.trained:
+        run.load_network()
 
 
 def describe_settings(recipe: Recipe) -> str:
