@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seesum.calibration import Calibration
-from seesum.checkpoint import Run, find_run, load_run_splits
+from seesum.checkpoint import Run, find_run, load_run_splits, names_shipped
 from seesum.metrics import Forecast
 from seesum.mnist import Digits, Images
 from seesum.recipe import InputError, Recipe, import_extra
@@ -43,7 +43,8 @@ class Model:
     def __init__(self, data: bytes, name: str) -> None:
         """Take the bytes of an ONNX file.
 
-        Threads are ONNX Runtime's choice, or as many as the environment's ``OMP_NUM_THREADS`` says, as with torch.
+        Threads are ONNX Runtime's choice, or as many as the environment's ``OMP_NUM_THREADS`` says, as with torch; but never
+        more than there are cores.
 
         Args:
             data: a whole file.
@@ -56,7 +57,7 @@ class Model:
         runtime = import_extra("onnxruntime", "export")
         options = runtime.SessionOptions()
         options.log_severity_level = 4  # what goes wrong is said by exceptions, not on standard error as well
-        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)
+        options.intra_op_num_threads = _count_threads(os.environ.get("OMP_NUM_THREADS", ""))
         try:
             self.session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions have no other base
@@ -111,7 +112,12 @@ class Model:
 
         Returns:
             [N k, 10] and [N k, S].
+
+        Raises:
+            ValueError: not as many addends for one image as for another; the graph itself would pair them somehow.
         """
+        if len(addends) % max(1, len(images)) or len(addends) < len(images):
+            raise ValueError(f"{len(addends)} addends for {len(images)} images; expected as many for each image")
         values = (np.expand_dims(images, 1).astype(self._kind, copy=False), addends.astype(np.int64, copy=False))
         digit_p, sum_p = self.session.run(OUTPUTS, dict(zip(INPUTS, values, strict=True)))
         return digit_p, sum_p
@@ -141,7 +147,7 @@ def find_source(source: str | os.PathLike[str] | Run | Model | None = None) -> R
     """
     if isinstance(source, Run | Model):
         return source
-    if source is not None and Path(source).is_file():
+    if source is not None and not names_shipped(source) and Path(source).is_file():
         return Model.load(source)
     run = find_run(source)
     beside = run.directory / FILE
@@ -167,6 +173,12 @@ def _parse_metadata(data: bytes, stored: Mapping[str, str], name: str) -> dict[s
     if not whole:
         raise InputError(f"{name} is damaged, or was changed after its export (its checksum is wrong); export it again")
     return values
+
+
+def _count_threads(asked: str) -> int:
+    """What OpenMP makes of the text, whose first number is that of the outermost level; 0 leaves the choice to the runtime."""
+    first = asked.split(",")[0].strip()
+    return min(int(first), os.cpu_count() or 1) if first.isdecimal() else 0
 
 
 def _digest(graph: bytes, metadata: Mapping[str, Any]) -> str:

@@ -217,8 +217,10 @@ class Recipe:
     def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
         """The inverse of ``to_dict``, from values read out of JSON.
 
+        What a recipe of an older version lacks has its default, with which training is as it was before the field came.
+
         Raises:
-            InputError: a missing or unknown field, or a value no run can have.
+            InputError: no system or augmentation, an unknown field, or a value no run can have.
         """
         try:
             tuples = {name: tuple(value) for name, value in values.items() if isinstance(value, list | tuple)}
@@ -249,9 +251,8 @@ def parse_changes(texts: Iterable[str], recipe: Recipe) -> dict[str, Any]:
         _require(bool(equals), f"{text!r} is no change of a recipe; write it as FIELD=VALUE, such as label_smoothing=0.2")
         _require(name != "system", "the system is given by its name and not with --set")
         _require(name in current, f"a recipe has no field {name!r}; its fields are {', '.join(sorted(current))}")
-        kind = type(current[name])
         try:
-            parsed = _parse_tuple(name, value) if kind is tuple else kind(value)
+            parsed = _parse_value(name, value)
         except ValueError as error:
             raise InputError(f"{name} is {value!r}; expected a value such as {current[name]}") from error
         outer, _, inner = name.partition(".")
@@ -261,9 +262,13 @@ def parse_changes(texts: Iterable[str], recipe: Recipe) -> dict[str, Any]:
     return changes
 
 
-def _parse_tuple(name: str, text: str) -> tuple[Any, ...]:
-    kind = get_args(get_type_hints(Recipe)[name])[0]
-    return tuple(kind(part) for part in text.split(",")) if text else ()
+def _parse_value(name: str, text: str) -> Any:
+    """Of the kind that the field has, whatever kind of number stands there now: 7 may become 7.5 where any number may stand."""
+    outer, _, inner = name.partition(".")
+    kind = get_type_hints(Augmentation if inner else Recipe)[inner or outer]
+    if parts := get_args(kind):
+        return tuple(parts[0](part) for part in text.split(",")) if text else ()
+    return kind(text)
 
 
 def format_change(name: str, value: Any) -> str:
