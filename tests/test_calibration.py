@@ -153,6 +153,10 @@ def test_a_folder_without_labelled_pictures_is_refused(pair: tuple[Run, Run], fo
     with pytest.raises(InputError, match="holds no labelled pictures"):
         seesum.calibrate(run, twin=twin, pictures=tmp_path)
     (tmp_path / "3" / "notes.txt").write_text("no picture")
+    with pytest.raises(InputError, match=r"notes\.txt is not an image that can be decoded"):
+        seesum.calibrate(run, twin=twin, pictures=tmp_path)
+    (tmp_path / "3" / "notes.txt").unlink()
+    Image.new("L", (60, 60), 250).save(tmp_path / "3" / "blank.png")
     with pytest.raises(InputError, match="none of the 1 pictures in"):
         seesum.calibrate(run, twin=twin, pictures=tmp_path)
 

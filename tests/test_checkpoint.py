@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from seesum.checkpoint import Run, create_run, find_run
+from seesum.checkpoint import Run, create_run, find_run, find_unfinished
 from seesum.files import save_tensors
 from seesum.recipe import Augmentation, InputError, Recipe
 
@@ -55,6 +55,23 @@ def test_find_run(elsewhere: Path, small_run: Run) -> None:
     (elsewhere / "runs" / "unfinished" / "run.json").write_text("{}")
     assert find_run("latest").directory.name == "newer"
     assert find_run(small_run) is small_run
+
+
+def test_latest_to_go_on_with_is_the_newest_that_is_not_finished(elsewhere: Path, small_run: Run) -> None:
+    for age, name in ((50, "older"), (30, "newer"), (10, "finished"), (5, "student/teachers/1")):
+        directory = elsewhere / "runs" / name
+        directory.mkdir(parents=True)
+        (directory / "run.json").write_text(json.dumps({**small_run.info, "teaches": "teachers" in name}))
+        os.utime(directory / "run.json", (1_000_000 - age, 1_000_000 - age))
+    (elsewhere / "runs" / "finished" / "metrics.json").write_text("{}")
+    assert find_unfinished("latest").directory.name == "newer"
+    assert find_unfinished("runs/finished").finished, "which then goes nowhere, but is no mistake"
+    with pytest.raises(InputError, match=r"is a teacher; give the run that it teaches: .*student$"):
+        find_unfinished("runs/student/teachers/1")
+
+
+def test_a_path_may_be_text(small_run: Run) -> None:
+    assert Run(str(small_run.directory)).metrics == small_run.metrics  # type: ignore[arg-type]
 
 
 def test_damaged_run_json(tmp_path: Path) -> None:

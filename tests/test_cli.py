@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -207,11 +208,20 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "no picture": (["predict", "--add", "3", "--run", "whole"], "--random"),
     "missing picture": (["predict", "four.png", "--add", "3", "--run", "whole"], "there is no picture four.png"),
     "not an image": (["predict", "text.png", "--add", "3", "--run", "whole"], "not an image"),
-    "blank": (["predict", "blank.png", "--add", "3", "--run", "whole"], "holds no ink"),
+    "blank": (["predict", "blank.png", "--add", "3", "--run", "whole"], "blank.png holds no ink"),
     "huge": (["predict", "huge.png", "--add", "3", "--run", "whole"], "50 megapixels"),
     "no random images": (["predict", "--random", "0", "--run", "whole"], "--random is 0"),
     "random and pictures": (["predict", "three.png", "--add", "1", "--random", "3", "--run", "whole"], "not both"),
     "no file fits": (["predict", "four*.png", "--add", "3", "--run", "whole"], "no file fits four"),
+    "a folder as a picture": (["predict", "empty", "--add", "3", "--run", "whole"], "empty is a folder; give image files"),
+    "more random images than there are": (["predict", "--random", "10001", "--run", "whole"], "there are 10,000 test images"),
+    "seed below zero": (["predict", "--random", "1", "--seed", "-1", "--run", "whole"], "the seed is -1"),
+    "data for pictures": (["predict", "three.png", "--add", "1", "--data", "empty", "--run", "whole"], "leave it out"),
+    "seed given twice": (["train", "--seed", "1", "--set", "seed=2"], "seed is given twice"),
+    "rows into a text": (["study", "--csv", "text.png"], "text.png has text but no rows"),
+    "no unfinished run": (["train", "--resume", "latest"], "there is no unfinished run"),
+    "too many digits to add": (["predict", "three.png", "--add", "7" * 5000, "--run", "whole"], "expected a whole number"),
+    "a host that none can be called": (["serve", "--host", "127.0.0..1"], "cannot listen on 127.0.0..1"),
     "too many to explain": (["predict", "--random", "51", "--run", "whole", "--explain", "x.png"], "at most 50"),
     "plot into nowhere": (["predict", "three.png", "--add", "1", "--run", "whole", "--plot", "no/x.png"], "cannot be written"),
     "unknown picture": (["show", "nothing"], "samples and table"),
@@ -256,6 +266,17 @@ def tableless(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
     out = tmp_path_factory.mktemp("run") / "tableless"
     return package.train("fast", adder="concat", data=small_data, out=out, plot=False, quiet=True).directory
+
+
+@pytest.mark.parametrize("pattern", ["digits/*", "digits/**.png", "**/*.png"])
+def test_patterns_fit_pictures_alone(command: Any, elsewhere: Path, pattern: str) -> None:
+    """No folders, and nothing hidden, as file managers leave it behind."""
+    (elsewhere / "digits" / "folder").mkdir(parents=True)
+    (elsewhere / "digits" / ".DS_Store").write_text("no picture")
+    for name in ("b.png", "a.png"):
+        shutil.copy(ROOT / "examples" / "three.png", elsewhere / "digits" / name)
+    done = command("predict", pattern, "--add", "1", "--json")
+    assert [one["picture"] for one in json.loads(done.out)["predictions"]] == ["digits/a.png", "digits/b.png"]
 
 
 def test_closed_pipe_is_quiet(small_run: Run) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from seesum.decoding import PictureError as PictureError
     from seesum.judgements import calibrate as calibrate, evaluate as evaluate
     from seesum.mnist import load_mnist as load_mnist
+    from seesum.predictions import predict as predict
     from seesum.reader import Answer as Answer, Reader as Reader
     from seesum.recipe import InputError as InputError, JobError as JobError, Recipe as Recipe
     from seesum.serving import serve as serve
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from seesum.verbs import (
         export as export,
         list_systems as list_systems,
-        predict as predict,
         report as report,
         show as show,
         train as train,
@@ -45,7 +45,7 @@ _HOMES = {
     "export": "verbs",
     "list_systems": "verbs",
     "load_mnist": "mnist",
-    "predict": "verbs",
+    "predict": "predictions",
     "report": "verbs",
     "reproduce": "campaigns",
     "serve": "serving",

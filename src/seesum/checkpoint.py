@@ -34,6 +34,10 @@ class Run:
 
     directory: Path
 
+    def __post_init__(self) -> None:
+        """Take a path as text, too."""
+        object.__setattr__(self, "directory", Path(self.directory))
+
     @cached_property
     def info(self) -> dict[str, Any]:
         """``run.json``: recipe, what is measured, versions, data, hardware, commit, command.
@@ -223,6 +227,23 @@ def find_run(source: str | os.PathLike[str] | Run | None = None) -> Run:
             f"({_join_shipped()}) nor a file; make a run with: seesum train"
         )
     return Run(directory)
+
+
+def find_unfinished(source: str | os.PathLike[str] | Run) -> Run:
+    """The run that a user wants to go on with: as ``find_run``, but ``latest`` is the newest one that is not finished.
+
+    Raises:
+        InputError: there is no such run, or it is a teacher in another one.
+    """
+    if source != LATEST:
+        run = find_run(source)
+        run.check_whole()
+        return run
+    runs = [Run(path.parent) for path in Path(RUNS).glob("**/run.json")]
+    unfinished = [run for run in runs if not run.finished and not run.info.get("teaches")]
+    if not unfinished:
+        raise InputError(f"there is no unfinished run under {Path(RUNS).resolve()}; start one with: seesum train")
+    return max(unfinished, key=lambda run: (run.directory / "run.json").stat().st_mtime)
 
 
 def _join_shipped() -> str:

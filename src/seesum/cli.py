@@ -28,6 +28,7 @@ from seesum.options import (
     Seed,
     Set,
     SourceArgument,
+    SourceOption,
     Split,
     System,
     Test,
@@ -76,7 +77,7 @@ def train(
     data: Data = None,
     device: Device = "auto",
     out: Annotated[str | None, typer.Option(metavar="DIR", help="Run directory. Default: a new one under runs.")] = None,
-    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with an unfinished run, in its directory.")] = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with an unfinished run; latest: the newest.")] = None,
     summary: Annotated[bool, typer.Option("--summary", help="Print layers, output shapes and parameter counts.")] = False,
     plot: Annotated[bool, typer.Option(help="Write pictures and report.html.")] = True,
     as_json: Json = False,
@@ -122,23 +123,26 @@ def evaluate(
 def predict(
     pictures: Annotated[list[str] | None, typer.Argument(metavar="IMAGE...", help="Pictures of a digit.")] = None,
     add: Annotated[str | None, typer.Option(metavar="N", help="The number to add, 0 to 9.")] = None,
-    run: RunOption = None,
+    run: SourceOption = None,
     random: Annotated[int | None, typer.Option(metavar="N", help="Instead: N random test images.")] = None,
     seed: Annotated[int, typer.Option(help="Which test images and addends are random.")] = 0,
     plot: Annotated[str | None, typer.Option(metavar="FILE", help="PNG of the images as the network saw them.")] = None,
     explain: Annotated[str | None, typer.Option(metavar="FILE", help="PNG of the steps from picture to answer.")] = None,
+    data: Annotated[str | None, typer.Option(metavar="DIR", help="With --random: the images of a run on your own.")] = None,
     as_json: Json = False,
 ) -> None:
     """Answer pictures of digits, with probabilities; or random test images, with the wrong ones marked."""
-    from seesum import verbs
+    from seesum import predictions
 
-    predictions = verbs.predict([*(pictures or [])], add=add, run=run, random=random, seed=seed, plot=plot, explain=explain)
+    predicted = predictions.predict(
+        [*(pictures or [])], add=add, run=run, random=random, seed=seed, plot=plot, explain=explain, data=data
+    )
     if as_json:
-        rows = [{"picture": p.picture, "addend": p.addend, "true_digit": p.digit, **p.answer.to_dict()} for p in predictions]
+        rows = [{"picture": p.picture, "addend": p.addend, "true_digit": p.digit, **p.answer.to_dict()} for p in predicted]
         print_json({"predictions": rows})
         return
     table = make_table("picture", "digit", "p(digit)", "add", "sum", "p(sum)", "")
-    for one in predictions:
+    for one in predicted:
         answer = one.answer
         remark = "unsure" if answer.unsure else ""
         if answer.found > 1:
@@ -189,12 +193,13 @@ def show(
     what: Annotated[str, typer.Argument(metavar="samples|table", help="What to draw.")],
     run: RunOption = None,
     plot: Annotated[str | None, typer.Option(metavar="FILE", help="PNG. Default: samples.png or table.png.")] = None,
+    data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Draw samples of each split with their sums, or the addition table that a run has learned."""
     from seesum import verbs
 
-    path = verbs.show(what, run=run, plot=plot)
+    path = verbs.show(what, run=run, plot=plot, data=data)
     print_json({"picture": str(path)}) if as_json else typer.echo(f"The picture is in {path}")
 
 

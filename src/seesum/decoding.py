@@ -57,7 +57,7 @@ def list_pictures(pictures: Picture | Pictures) -> tuple[list[Picture], bool]:
 
 
 def expand_patterns(pictures: list[Picture]) -> list[Picture]:
-    """Pictures with patterns of paths, such as ``digits/*.jpg``, replaced by the files they fit, in order.
+    """Pictures with patterns of paths, such as ``digits/*.jpg``, replaced by the files they fit, in order; no hidden ones.
 
     Raises:
         PictureError: no file fits.
@@ -65,14 +65,19 @@ def expand_patterns(pictures: list[Picture]) -> list[Picture]:
     expanded: list[Picture] = []
     for picture in pictures:
         if isinstance(picture, str) and glob.has_magic(picture) and not Path(picture).exists():
-            root = Path(picture).anchor
-            fitting = sorted(Path(root).glob(picture[len(root) :]))
+            # not Path.glob, which gives hidden files too, and fails at "photos/**.png"
+            fitting = [path for path in map(Path, sorted(glob.glob(picture, recursive=True))) if path.is_file()]  # noqa: PTH207
             if not fitting:
                 raise PictureError(f"no file fits {picture}; give the paths of image files, such as PNGs or JPEGs")
             expanded += fitting
         else:
             expanded.append(picture)
     return expanded
+
+
+def name_picture(picture: Picture) -> str:
+    """What messages call a picture: its path, where it has one."""
+    return (os.fspath(picture) or "''") if isinstance(picture, str | os.PathLike) else "the picture"
 
 
 def decode_picture(picture: Picture) -> Plane:
@@ -85,9 +90,11 @@ def decode_picture(picture: Picture) -> Plane:
     Raises:
         PictureError: it cannot be decoded, or has more than 50 megapixels.
     """
-    name = f"{picture}" if isinstance(picture, str | os.PathLike) else "the picture"
+    name = name_picture(picture)
     with _refuse_damaged(name):
         if isinstance(picture, str | os.PathLike):
+            if Path(picture).is_dir():
+                raise PictureError(f"{name} is a folder; give image files, or a pattern of them such as '{name}/*.png'")
             if not Path(picture).is_file():
                 raise PictureError(f"there is no picture {name}; give the path of an image file, such as a PNG or a JPEG")
             with Path(picture).open("rb") as file:

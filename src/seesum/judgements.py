@@ -10,13 +10,12 @@ import numpy as np
 
 from seesum.calibration import Calibration, choose_threshold, fit_temperature, measure_coverage
 from seesum.checkpoint import Run, find_run, refuse_shipped
-from seesum.decoding import PictureError
 from seesum.evaluation import measure_answers
 from seesum.files import write_json
 from seesum.metrics import Forecast, detail_forecast, measure_forecast
 from seesum.mnist import Part, load_mnist
 from seesum.models import Model, find_source
-from seesum.preprocess import prepare_picture
+from seesum.preprocess import BlankError, prepare_picture
 from seesum.reader import Reader
 from seesum.recipe import LATEST, InputError
 from seesum.task import OPERATIONS
@@ -75,7 +74,8 @@ def calibrate(
 
     Raises:
         InputError: no such runs, a twin of another recipe, of other data or without validation images, an adder without
-            digit logits, a folder without labelled pictures, or too few images to show that the target is reached.
+            digit logits, a folder without labelled pictures or with other files among them, or too few images to show that
+            the target is reached.
     """
     found, other = find_run(run), find_run(twin)
     refuse_shipped(found)
@@ -120,7 +120,7 @@ def _prepare_folder(folder: Path) -> _Asked:
     for path, digit in files:
         try:
             prepared = prepare_picture(path)
-        except PictureError:
+        except BlankError:
             counts["pictures_without_ink"] += 1
             continue
         if prepared.found != 1:

@@ -15,6 +15,10 @@ SourceArgument = Annotated[
 ]
 RunOption = Annotated[
     str | None,
+    typer.Option("--run", metavar="RUN", help="A run directory, a shipped network's name, or latest."),
+]
+SourceOption = Annotated[
+    str | None,
     typer.Option("--run", metavar="RUN", help="A run directory, a shipped network's name, an ONNX file, or latest."),
 ]
 Data = Annotated[str | None, typer.Option(metavar="DIR", help="Folder of IDX files. Default: the embedded MNIST.")]
@@ -41,11 +45,14 @@ def gather_changes(
     values: dict[str, Any], system: str | None, change: Sequence[str] | None, resume: str | None = None
 ) -> dict[str, Any]:
     """The recipe's fields among a command's parameters, and those given with --set."""
-    from seesum.checkpoint import find_run
+    from seesum.checkpoint import find_unfinished
     from seesum.provenance import FLAGS
-    from seesum.recipe import parse_changes
+    from seesum.recipe import InputError, parse_changes
     from seesum.systems import DEFAULT_SYSTEM, find_system
 
-    recipe = find_run(resume).recipe if resume else find_system(system or DEFAULT_SYSTEM).recipe
+    recipe = find_unfinished(resume).recipe if resume else find_system(system or DEFAULT_SYSTEM).recipe
     flags = {name: values[name] for name in FLAGS if values.get(name) is not None}
-    return flags | parse_changes(change or [], recipe)
+    changes = parse_changes(change or [], recipe)
+    for name in flags.keys() & changes.keys():
+        raise InputError(f"{name} is given twice, as an option and with --set; give it once")
+    return flags | changes

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from seesum.decoding import Picture, PictureError, Plane, decode_picture, read_grey, resize_planes
+from seesum.decoding import Picture, PictureError, Plane, decode_picture, name_picture, read_grey, resize_planes
 from seesum.location import CLEAR_CONTRAST, Place, locate_digits, select_digits
 from seesum.segmentation import (
     EIGHT,
@@ -45,9 +45,12 @@ LOOKS = (0.0, 1.2)
 """Blurs of the small copy, in its pixels: where no ink is found, it may be so faint that it falls apart in the noise."""
 MOST_PLACES = 3
 """Places that are tried until one holds ink."""
-NO_INK = "the picture holds no ink: it is blank, or nearly so; give one with a digit that stands out"
 THINNEST, THICKEST = 2.2, 4.4
 """Stroke width in pixels of the 28x28 that is left as it is; MNIST's own is 3.0 +- 0.7 as measured here."""
+
+
+class BlankError(PictureError):
+    """A picture that can be decoded, but holds no ink."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,7 @@ def prepare_picture(picture: Picture) -> Prepared:
             if strokes is not None:
                 evened = steps["strokes"] = even_strokes(strokes.ink, strokes.mask)
                 return Prepared(centre_ink(fit_ink(evened)), max(found, strokes.digits) if found else 0, steps)
-    raise PictureError(NO_INK)
+    raise BlankError(f"{name_picture(picture)} holds no ink: it is blank, or nearly so; give one with a digit that stands out")
 
 
 def add_margin(colours: Plane) -> Plane:

@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from seesum.console import print_json
-from seesum.options import Json, RunOption
+from seesum.options import Json, SourceOption
 
 
 def serve(
-    run: RunOption = None,
+    run: SourceOption = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on. 0.0.0.0: all of this machine, under whatever name it is asked for.")
     ] = "127.0.0.1",

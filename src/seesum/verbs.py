@@ -1,6 +1,6 @@
 """What one can do with one run, a function per verb. The command line parses, calls these, and prints what they give.
 
-What imports torch is imported by the functions that need it: ``predict`` does not.
+What imports torch is imported by the functions that need it.
 """
 
 from __future__ import annotations
@@ -8,20 +8,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from seesum.checkpoint import Run, create_run, find_run, refuse_shipped
-from seesum.decoding import Picture, Pictures, expand_patterns, list_pictures
+from seesum.checkpoint import Run, create_run, find_run, find_unfinished, refuse_shipped
 from seesum.files import check_file
 from seesum.mnist import Mnist, load_mnist
-from seesum.models import Model, find_source
-from seesum.pictures import Story, caption_answer, draw_grid, draw_samples, draw_stories, draw_table, save_figure
-from seesum.preprocess import Prepared, prepare_picture
-from seesum.reader import Answer, Reader, check_addend
+from seesum.pictures import draw_samples, draw_table, save_figure
+from seesum.reader import Reader
 from seesum.recipe import LATEST, InputError, Recipe, pick
-from seesum.task import OPERATIONS, Operation, Splits, draw_addends, sample_splits, split_images
+from seesum.task import OPERATIONS, Splits, sample_splits, split_images
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,7 +46,8 @@ def train(
         data: folder of IDX files; None for the embedded MNIST.
         device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``mps``.
         out: run directory, new or empty; None for one under ``runs``.
-        resume: an unfinished run, to go on in its directory with its recipe to the weights it would have had.
+        resume: an unfinished run, or ``latest``, the newest of them, to go on in its directory with its recipe to the
+            weights it would have had.
         test: under ``split="validate"``, report the test images rather than the validation images.
         plot: write pictures and ``report.html``.
         summary: first print layers, output shapes and parameter counts, on standard error.
@@ -68,8 +64,7 @@ def train(
     from seesum.training import train_run
 
     if resume is not None:
-        run = find_run(resume)
-        run.check_whole()
+        run = find_unfinished(resume)
         _refuse_changes(run, system, changes, out, test)
         splits = run.load_splits(data)
     else:
@@ -82,97 +77,6 @@ def train(
     if plot:
         report_run(run, splits)
     return run
-
-
-class Prediction(NamedTuple):
-    """One question that was asked of a network."""
-
-    picture: str
-    """Its file, or its place among the test images."""
-    addend: int
-    answer: Answer
-    digit: int | None
-    """What the picture really shows, where that is known."""
-
-
-MOST_EXPLAINED = 50
-"""Pictures whose steps are drawn into one file."""
-
-
-def predict(
-    pictures: Picture | Pictures = (),
-    *,
-    add: int | str | None = None,
-    run: PathLike | Run | Model | None = None,
-    random: int | None = None,
-    seed: int = 0,
-    plot: PathLike | None = None,
-    explain: PathLike | None = None,
-) -> list[Prediction]:
-    """Answer pictures of digits, or random test images.
-
-    Args:
-        pictures: one picture or several: paths, patterns of paths such as ``digits/*.jpg``, bytes, PIL images or arrays.
-        add: the addend, 0..9; needed with pictures.
-        run: a Run, a shipped network's name, a run directory, an ONNX file, ``latest``, or None for the shipped ``hand``.
-        random: instead of pictures, this many random test images with random addends.
-        seed: decides which images and addends are random.
-        plot: PNG file for a grid of the images as the network saw them, with answers; wrong ones are marked.
-        explain: PNG file with a row for each picture: the steps from photo to image, where the ink is that speaks for the
-            answer, and the probabilities of both outputs.
-
-    Raises:
-        PictureError: a picture cannot be decoded or holds no ink, or no file fits a pattern.
-        InputError: neither or both of pictures and random, an addend that is none, no such run or file, or more than 50
-            pictures to explain.
-        JobError: an ONNX file, and ONNX Runtime is not installed.
-    """
-    listed = expand_patterns(list_pictures(pictures)[0])
-    if bool(listed) == (random is not None):
-        raise InputError("give pictures, or --random and how many test images, and not both")
-    if random is not None and random < 1:
-        raise InputError(f"--random is {random}; expected a number of test images, at least 1")
-    if listed and add is None:
-        raise InputError("give the number to add, 0 to 9, with --add")
-    if explain is not None and (random or len(listed)) > MOST_EXPLAINED:
-        raise InputError(f"--explain draws at most {MOST_EXPLAINED} pictures in one; give fewer")
-    targets = [None if path is None else check_file(path) for path in (plot, explain)]
-    found = find_source(run)
-    reader = Reader.load(found)
-    if random is not None:
-        samples_from, rng = found.load_splits().test, np.random.default_rng(seed)
-        rows = rng.choice(len(samples_from.digits), min(random, len(samples_from.digits)), replace=False)
-        prepared = [Prepared(image) for image in samples_from.images[rows]]
-        truths: list[int | None] = [int(digit) for digit in samples_from.digits[rows]]
-        addends = draw_addends(len(rows), rng) if add is None else np.full(len(rows), check_addend(add))
-        names = [f"test image {row}" for row in rows]
-    else:
-        addends = np.full(len(listed), check_addend(add))
-        prepared = [prepare_picture(picture) for picture in listed]
-        truths = [None] * len(listed)
-        names = [os.fspath(p) if isinstance(p, str | os.PathLike) else f"picture {i}" for i, p in enumerate(listed)]
-    answers = reader.answer_prepared(prepared, addends)
-    predictions = [
-        Prediction(name, int(addend), answer, truth)
-        for name, addend, answer, truth in zip(names, addends, answers, truths, strict=True)
-    ]
-    captions, wrong = zip(*(_caption(one, reader.operation) for one in predictions), strict=True)
-    if targets[0] is not None:
-        save_figure(draw_grid(np.stack([one.image for one in prepared]), captions, wrong), targets[0])
-    if targets[1] is not None:
-        stories = [
-            Story(
-                one.steps,
-                one.image,
-                reader.trace_saliency(one.image, answer.digit),
-                caption,
-                answer.digit_probabilities,
-                answer.sum_probabilities,
-            )
-            for one, answer, caption in zip(prepared, answers, captions, strict=True)
-        ]
-        save_figure(draw_stories(stories, reader.operation), targets[1])
-    return predictions
 
 
 def report(run: PathLike | Run = LATEST, *, data: PathLike | None = None) -> Path:
@@ -197,7 +101,7 @@ def report_run(run: Run, splits: Splits) -> Path:
     return write_report(Evidence(run, splits, part, network, forecast))
 
 
-def show(what: str, *, run: PathLike | Run | None = None, plot: PathLike | None = None) -> Path:
+def show(what: str, *, run: PathLike | Run | None = None, plot: PathLike | None = None, data: PathLike | None = None) -> Path:
     """Draw ``samples`` (a grid of each split with its sums) or ``table`` (the learned addition table) of a run.
 
     Args:
@@ -205,13 +109,14 @@ def show(what: str, *, run: PathLike | Run | None = None, plot: PathLike | None 
         run: a Run, a shipped network's name, a run directory, ``latest``, or None: the newest for a table, and for samples
             the newest or, where there is none, what the default system would be trained on.
         plot: PNG file; None for ``samples.png`` or ``table.png`` in the current directory.
+        data: where the images of a run on a data set of one's own are now, for samples.
 
     Raises:
         InputError: another word, no such run, or a run whose adder has no table.
     """
     draw = pick({"samples": _draw_samples, "table": _draw_table}, what, "picture")
     target = check_file(plot if plot is not None else f"{what}.png")
-    return save_figure(draw(run), target)
+    return save_figure(draw(run, data), target)
 
 
 def export(run: PathLike | Run = LATEST, *, to: PathLike, float_images: bool = False) -> Export:
@@ -304,35 +209,26 @@ def _refuse_changes(run: Run, system: str | None, changes: dict[str, Any], out: 
         )
 
 
-def _caption(prediction: Prediction, operation: Operation) -> tuple[str, bool]:
-    answer, addend = prediction.answer, prediction.addend
-    said, truth = (answer.digit, answer.sum), None
-    if prediction.digit is not None:
-        truth = (prediction.digit, int(operation.compute(np.array(prediction.digit), np.array(addend))))
-    caption = caption_answer(operation, addend, said, truth)
-    if truth is None:
-        caption += f"\n{answer.confidence:.0%}" + ", unsure" * answer.unsure
-    return caption, truth not in (None, said)
-
-
-def _draw_samples(run: PathLike | Run | None) -> Figure:
+def _draw_samples(run: PathLike | Run | None, data: PathLike | None) -> Figure:
     from seesum.reports import SHOWN_SAMPLES
     from seesum.systems import DEFAULT_SYSTEM, find_system
 
     try:
         found = find_run(LATEST if run is None else run)
-        recipe, splits = found.recipe, found.load_splits()
+        recipe, splits = found.recipe, found.load_splits(data)
     except InputError:
         if run is not None:
             raise
         recipe = find_system(DEFAULT_SYSTEM).recipe
-        splits = split_images(load_mnist(), recipe)
+        splits = split_images(load_mnist(data), recipe)
     return draw_samples(sample_splits(splits, recipe, SHOWN_SAMPLES), splits.sizes, OPERATIONS[recipe.operation])
 
 
-def _draw_table(run: PathLike | Run | None) -> Figure:
+def _draw_table(run: PathLike | Run | None, data: PathLike | None) -> Figure:
     from seesum.adders import TableAdder
 
+    if data is not None:
+        raise InputError("a table is drawn without images; leave --data out")
     found = find_run(LATEST if run is None else run)
     adder = found.load_network().adder
     if not isinstance(adder, TableAdder):
