@@ -9,7 +9,7 @@ import torch
 from seesum.batches import Batches, normalise
 from seesum.mnist import Mnist, Part
 from seesum.recipe import Recipe
-from seesum.task import NO_DIGIT
+from seesum.task import NO_DIGIT, Samples, make_drawn_samples
 
 CPU = torch.device("cpu")
 
@@ -82,3 +82,17 @@ def test_drawn_images_come_anew_beside_the_data(mnist: Mnist, strategy: str) -> 
     assert drawn[0] == drawn[2]
     assert not drawn[0] & drawn[1]
     assert (addends[0] == addends[1]) == (strategy != "fresh")
+
+
+def test_images_are_drawn_once_for_an_epoch(mnist: Mnist, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+
+    def watch(recipe: Recipe, epoch: int) -> Samples:
+        drawn.append(epoch)
+        return make_drawn_samples(recipe, epoch)
+
+    monkeypatch.setattr("seesum.batches.make_drawn_samples", watch)
+    batches = make_batches(mnist, 20, drawn=4)
+    for epoch in (0, 1, 2):
+        assert sum(len(batch.digit) for batch in batches.shuffle(epoch)) == 24
+    assert drawn == [0, 1, 2]

@@ -47,10 +47,14 @@ class Batches:
         self.part, self.recipe, self.device, self.generator = part, recipe, device, generator
         self.strategy = pick(STRATEGIES, recipe.addends, "addend strategy")
         self.draws = bool(recipe.drawn or recipe.non_digits)
-        self._draw(epoch=0)
+        self._drawn: int | None = None
+        self._draw(0)
 
     def _draw(self, epoch: int) -> None:
-        recipe = self.recipe
+        """Make the samples of an epoch, if they are not those that are there: drawing images takes seconds."""
+        if epoch == self._drawn or not (self.strategy.anew or self.draws or self._drawn is None):
+            return
+        self._drawn, recipe = epoch, self.recipe
         samples = make_training_samples(self.part, recipe, epoch if self.strategy.anew else 0)
         if self.draws:
             samples = samples.joined(make_drawn_samples(recipe, epoch))
@@ -64,8 +68,7 @@ class Batches:
 
     def shuffle(self, epoch: int) -> Iterator[Batch]:
         """All samples once in random order; ``epoch`` counts from 0 and decides the addends and images drawn anew."""
-        if self.strategy.anew or self.draws:
-            self._draw(epoch)
+        self._draw(epoch)
         images, *others = self._tensors
         order = torch.randperm(len(images), generator=self.generator).to(self.device)
         # a batch of one cannot be normalised over, so a lone last sample waits for another epoch
