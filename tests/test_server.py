@@ -192,6 +192,7 @@ MISTAKES: dict[str, tuple[str, str, Form, int, str]] = {
     "a path for an image": ("POST", "/predict", {"json": {"image": "/etc/passwd", "add": 1}}, 422, "not base64"),
     "a number for an image": ("POST", "/predict", {"json": {"image": 3, "add": 1}}, 422, "must be a string"),
     "addend true": ("POST", "/predict", ask_json(THREE, True), 422, "0 to 9"),
+    "addend behind zeros": ("POST", "/predict", ask_form(THREE, "0" * 20 + "7"), 422, "0 to 9"),
     "addend in JSON text": ("POST", "/predict", ask_json(THREE, "7"), 422, "0 to 9"),
     "addend of a half": ("POST", "/predict", ask_json(THREE, 0.5), 422, "0 to 9"),
     "addend null": ("POST", "/predict", ask_json(THREE, None), 422, "0 to 9"),
@@ -244,7 +245,7 @@ def test_a_body_without_length_is_bounded_too(client: httpx.Client) -> None:
 
 
 def test_names_of_this_machine_are_answered(client: httpx.Client) -> None:
-    for host in ("localhost", "127.0.0.1:80", "LOCALHOST:8000", "[::1]:8000"):
+    for host in ("localhost", "127.0.0.1:80", "127.0.0.2:8000", "LOCALHOST:8000", "[::1]:8000"):
         assert client.get("/health", headers={"host": host}).status_code == 200, host
 
 

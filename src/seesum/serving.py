@@ -23,8 +23,6 @@ from seesum.task import ADDENDS, Operation
 if TYPE_CHECKING:
     from seesum.server.limits import Limits
 
-LOCAL = ("127.0.0.1", "localhost", "::1")
-"""Addresses at which only this machine can be asked, and so only ``Host`` headers that name it are answered."""
 GIVEN = "exact"
 """The adder that is given its table; all others that have one have learned it."""
 RESIDUE = 1e-3
@@ -58,6 +56,7 @@ def serve(
 
     from seesum.server.app import build_app
     from seesum.server.connections import bound_heads
+    from seesum.server.guard import LOOPBACK
     from seesum.server.limits import Limits
 
     if not 0 <= port < 65536:
@@ -67,7 +66,7 @@ def serve(
     listener = _listen(host, port)
     with listener:
         reader = Reader.load(run)
-        app = build_app(reader, describe_adder(reader), limits, any_host=host not in LOCAL)
+        app = build_app(reader, describe_adder(reader), limits, any_host=not LOOPBACK.fullmatch(_bracket(host).encode()))
         config = uvicorn.Config(
             app,
             http=bound_heads(limits),
@@ -140,11 +139,17 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=1024)
-    except OSError as error:
-        raise InputError(f"cannot listen on {host} port {port} ({error.strerror}); give another --host or --port") from error
+    except (OSError, UnicodeError) as error:  # the latter for what no host can be called
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot listen on {host} port {port} ({reason}); give another --host or --port") from error
 
 
 def _write_address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{name}:{port}/"
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://{_bracket(name)}:{port}/"
+
+
+def _bracket(host: str) -> str:
+    """As it is written where a port may follow."""
+    return f"[{host}]" if ":" in host else host

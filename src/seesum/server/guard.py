@@ -13,7 +13,7 @@ from seesum.server.limits import Limits, RequestError, make_busy
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LOOPBACK = re.compile(rb"(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?", re.IGNORECASE)
+LOOPBACK = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.IGNORECASE)
 """Hosts that name this machine. The port is free: behind a tunnel it is another one, and rebinding is stopped by the name."""
 HEADERS = [
     (b"x-content-type-options", b"nosniff"),

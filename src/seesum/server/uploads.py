@@ -188,7 +188,7 @@ def _make_question(values: object, explain: bool, saliency: bool) -> Question:
 
 def _check_text(text: bytes) -> int:
     try:
-        return check_addend(text.decode("utf-8", "replace")[:20])
+        return check_addend(text.decode("utf-8", "replace"))
     except InputError as error:
         raise RequestError(422, "the addend (add) must be a whole number from 0 to 9") from error
 
