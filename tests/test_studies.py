@@ -20,7 +20,7 @@ from seesum.files import read_csv
 from seesum.mnist import Mnist, Part
 from seesum.network import Figure, Published
 from seesum.recipe import InputError
-from seesum.studies import append_row, measure_spread
+from seesum.studies import append_row, find_result, measure_spread
 from seesum.systems import SYSTEMS
 
 QUICK: dict[str, Any] = {"images": "500", "quiet": True}
@@ -193,13 +193,18 @@ def test_results_in_the_systems_are_the_newest_rows() -> None:
     for name, system in seesum.SYSTEMS.items():
         if system.result is None:
             continue
-        precision = "bf16" if system.recipe.precision == "auto" else system.recipe.precision
-        rows = [row for row in read_csv(RESULTS / "systems.csv") if row["system"] == name]
-        own = [row for row in rows if not row["settings"] and row["precision"] == precision and row["evaluated_on"] == "test"]
-        newest = own[-1]
+        newest = find_result(read_csv(RESULTS / "systems.csv"), system)
+        assert newest is not None, name
         assert system.result.digit == pytest.approx(100 * float(newest["digit_accuracy_mean"]), abs=0.006), name
         assert system.result.sum == pytest.approx(100 * float(newest["sum_accuracy_mean"]), abs=0.006), name
         assert system.result.runs == int(newest["n"]), name
+
+
+def test_a_result_is_of_the_system_as_it_stands() -> None:
+    row = {"system": "fast", "settings": "", "precision": "bf16", "evaluated_on": "test", "n": "1"}
+    others = [row | change for change in ({"settings": "epochs=2"}, {"precision": "fp32"}, {"system": "tiny"})]
+    assert find_result([row | {"n": "9"}, row, *others, row | {"evaluated_on": "validation"}], SYSTEMS["fast"]) == row
+    assert find_result(others, SYSTEMS["fast"]) is None
 
 
 def test_compare_has_a_row_for_every_adder_and_condition(elsewhere: Path, small_data: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -131,7 +131,7 @@ def draw_tables(tables: dict[str, NDArray[np.float32]]) -> Figure:
     return figure
 
 
-def draw_frontier(rows: Sequence[dict[str, Any]], public: Sequence[dict[str, Any]]) -> Figure:
+def draw_frontier(rows: Sequence[Mapping[str, Any]], public: Sequence[Mapping[str, Any]]) -> Figure:
     """Wrong digits on the test images against the number of parameters: ours, rebuilt systems, public figures.
 
     Args:

@@ -13,6 +13,7 @@ from typing import Any
 
 from seesum.checkpoint import RUNS, Run
 from seesum.files import check_file, read_csv, write_csv
+from seesum.network import System
 from seesum.recipe import InputError, Recipe, format_change
 from seesum.systems import find_system
 
@@ -121,6 +122,16 @@ def describe_settings(recipe: Recipe) -> str:
     """The fields, but for seed and precision, in which a recipe differs from its system's own; empty for none."""
     changes = recipe.changes_from(find_system(recipe.system).recipe)
     return " ".join(format_change(*item) for item in changes.items() if item[0] not in ("seed", "precision"))
+
+
+def find_result(rows: Sequence[Mapping[str, str]], system: System) -> Mapping[str, str] | None:
+    """The newest row of ``systems.csv`` that says what a system reaches on the test images, as it stands.
+
+    ``auto`` is bf16 in these rows, since they come from processors that have it.
+    """
+    precision = "bf16" if system.recipe.precision == "auto" else system.recipe.precision
+    wanted = {"system": system.recipe.system, "settings": "", "precision": precision, "evaluated_on": "test"}
+    return next((row for row in reversed(rows) if all(row[name] == value for name, value in wanted.items())), None)
 
 
 def measure_spread(values: Sequence[float]) -> Spread:
