@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from seesum.checkpoint import Run
-from seesum.files import load_tensors, save_tensors, write_atomically, write_csv
+from seesum.files import load_tensors, read_csv, save_tensors, write_atomically, write_csv
 from seesum.recipe import InputError
 
 
@@ -68,6 +68,14 @@ def test_rows_round_trip(tmp_path: Path) -> None:
     write_csv(tmp_path / "history.csv", [{"epoch": 1, "loss": 0.123456789012345}, {"epoch": 2, "loss": 0.5}])
     assert Run(tmp_path).read_rows("history.csv") == [{"epoch": 1, "loss": 0.123456789012345}, {"epoch": 2, "loss": 0.5}]
     assert Run(tmp_path).read_rows("steps.csv") == []
+
+
+def test_a_text_is_no_csv_without_rows(tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").touch()
+    assert read_csv(tmp_path / "empty.csv") == []
+    (tmp_path / "notes.csv").write_text("what I meant to keep\n")
+    with pytest.raises(InputError, match="has text but no rows"):
+        read_csv(tmp_path / "notes.csv")
 
 
 def test_no_pickle_in_the_package() -> None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from onnx import helper
 
 import seesum
+from seesum import models
 from seesum.checkpoint import SHIPPED, find_run, list_shipped
 from seesum.decoding import Picture
 from seesum.exporting import attach_metadata, describe_run, draw_compared
@@ -218,3 +219,24 @@ def test_the_small_installation_of_the_readme(tmp_path: Path) -> None:
     done = subprocess.run(words, cwd=tmp_path, env=settings, capture_output=True, text=True, check=True)
     answers = seesum.Reader.load(find_run())(EXAMPLES, add=7)
     assert np.allclose(read_probabilities(done.stdout), [answer.sum_probabilities for answer in answers], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("asked", "threads"), [("", 0), ("1", 1), ("1,4", 1), ("99999", os.cpu_count()), ("abc", 0), ("-1", 0)]
+)
+def test_threads_are_those_that_the_environment_asks_for(asked: str, threads: int) -> None:
+    assert models._count_threads(asked) == threads
+
+
+@pytest.mark.parametrize("count", [0, 2, 4])
+def test_as_many_addends_for_each_image(mnist: Mnist, count: int) -> None:
+    model = Model.load(FILE_OF_FAST)
+    with pytest.raises(ValueError, match=f"{count} addends for 3 images; expected as many for each"):
+        model.answer(mnist.test.images[:3], np.zeros(count, np.int64))
+
+
+def test_a_shipped_name_wins_over_a_file(elsewhere: Path) -> None:
+    (elsewhere / "hand").write_text("notes about a hand")
+    assert find_source("hand").recipe.system == "hand"
+    with pytest.raises(InputError, match="no ONNX file that can be read"):
+        find_source(elsewhere / "hand")

@@ -8,7 +8,7 @@ import torch
 from seesum.adders import ADDERS, Concat
 from seesum.losses import measure_loss
 from seesum.network import count_parameters, describe_layers
-from seesum.recipe import InputError
+from seesum.recipe import InputError, parse_changes
 from seesum.state import check_recipe
 from seesum.systems import SYSTEMS, build_network, find_system
 
@@ -77,3 +77,15 @@ def test_recipes_can_be_trained(name: str) -> None:
 def test_unknown_system_lists_the_known() -> None:
     with pytest.raises(InputError, match="squeeze, wide, identity-adder"):
         find_system("abacus")
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_any_number_may_become_any_other(name: str) -> None:
+    """Whatever number a recipe has now: seven degrees may become seven and a half."""
+    recipe = find_system(name).recipe
+    numbers = {"augmentation.rotate": 7.5, "augmentation.shift": 0.0, "lr": 1.0, "weight_decay": 0.5, "epochs": 3}
+    changes = parse_changes([f"{field}={value:g}" for field, value in numbers.items()], recipe)
+    assert recipe.replaced(changes).changes_from(recipe).items() <= numbers.items()
+    assert recipe.replaced(changes).augmentation.rotate == 7.5
+    with pytest.raises(InputError, match=r"epochs is '3\.5'"):
+        parse_changes(["epochs=3.5"], recipe)

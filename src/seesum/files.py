@@ -89,18 +89,21 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
-    """Rows of a CSV that ``write_csv`` wrote; none if it is not there.
+    """Rows of a CSV that ``write_csv`` wrote; none if it is not there, or empty.
 
     Raises:
-        InputError: it is no CSV.
+        InputError: it is no CSV with rows.
     """
     if not path.exists():
         return []
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+            rows = list(csv.DictReader(file))
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as CSV ({error}); give another file") from error
+    if not rows and path.stat().st_size:
+        raise InputError(f"{path} has text but no rows, so it is no CSV of ours; give another file")
+    return rows
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None) -> None:
