@@ -7,7 +7,8 @@ import pytest
 from scipy import ndimage
 
 from seesum.forms import DIGITS, OTHERS
-from seesum.strokes import BOX, SIDE, TRACE, draw_blots, draw_digits, draw_non_digits, ink_traces, trace_form
+from seesum.mnist import BOX, SIDE
+from seesum.strokes import TRACE, draw_blots, draw_digits, draw_non_digits, ink_traces, trace_form
 
 
 def test_the_same_generator_draws_the_same() -> None:

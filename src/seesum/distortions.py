@@ -10,9 +10,9 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from seesum.mnist import SIDE
 from seesum.recipe import Augmentation
 
-SIDE = 28
 KNOTS = 7
 """Of elastic distortion, along each side: one every 4.5 pixels."""
 FAR = 3.0

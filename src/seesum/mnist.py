@@ -22,6 +22,8 @@ from seesum.recipe import InputError
 
 Images = NDArray[np.uint8]
 Digits = NDArray[np.int64]
+SIDE, BOX = 28, 20
+"""Pixels of an image, and of the square in its middle that MNIST fits digits into."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def _assemble(naming: Naming, read: Callable[[str], bytes]) -> Mnist:
         raw = {name: read(name) for name in (images_name, digits_name)}
         sha256.update({name: hashlib.sha256(data).hexdigest() for name, data in raw.items()})
         images, digits = (parse_idx(data, name) for name, data in raw.items())
-        if images.ndim != 3 or images.shape[1:] != (28, 28) or images.dtype != np.uint8:
+        if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE) or images.dtype != np.uint8:
             raise InputError(f"{images_name} holds {images.dtype} of shape {images.shape}; expected uint8 [N, 28, 28]")
         if digits.ndim not in (1, 2):
             raise InputError(f"{digits_name} holds an array of shape {digits.shape}; expected one label per image")

@@ -18,6 +18,7 @@ from scipy import ndimage
 
 from seesum.decoding import Picture, PictureError, Plane, decode_picture, name_picture, read_grey, resize_planes
 from seesum.location import CLEAR_CONTRAST, Place, locate_digits, select_digits
+from seesum.mnist import BOX, SIDE
 from seesum.segmentation import (
     EIGHT,
     Box,
@@ -30,7 +31,6 @@ from seesum.segmentation import (
     separate_ink,
 )
 
-SIDE, BOX = 28, 20
 COARSE_PIXELS = 240 * 180
 """Pixels of the picture in which the digit is looked for."""
 SMALL = 32

@@ -15,9 +15,9 @@ from seesum.checkpoint import Run
 from seesum.decoding import Picture, Pictures, list_pictures
 from seesum.evaluation import forecast_every
 from seesum.metrics import Forecast
-from seesum.mnist import Digits, Images
+from seesum.mnist import SIDE, Digits, Images
 from seesum.models import Model, find_source
-from seesum.preprocess import SIDE, Prepared, prepare_picture
+from seesum.preprocess import Prepared, prepare_picture
 from seesum.recipe import InputError, Recipe
 from seesum.task import ADDENDS, OPERATIONS, SMALLEST
 

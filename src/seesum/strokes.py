@@ -15,14 +15,12 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from seesum.forms import DIGITS, OTHERS
-from seesum.mnist import Images, Part
+from seesum.mnist import BOX, SIDE, Images, Part
 
-SIDE, BOX = 28, 20
-"""Pixels of an image, and of the square in its middle that MNIST fits digits into."""
 TRACE = 128
 """Points of the curve that a picture is inked along: half a pixel apart on most digits."""
-THINNEST, THICKEST = 2.0, 4.4
-"""Pen widths in pixels: what the preparation of pictures leaves, and a little more either way."""
+THIN, THICK = 2.0, 4.4
+"""Pen widths in pixels: from a little thinner than the preparation of pictures leaves to as thick."""
 CHUNK = 16
 """Pictures inked at once: 3 MB of distances stay in a cache, 12,000 pictures a second; with 500 at once it is 3,500."""
 
@@ -150,7 +148,7 @@ def ink_traces(traces: Points, rng: Generator) -> Images:
     """
     count, points = traces.shape[:2]
     images = np.zeros((count, SIDE, SIDE), np.uint8)
-    radius = rng.uniform(THINNEST / 2, THICKEST / 2, (count, 1)).astype(np.float32)
+    radius = rng.uniform(THIN / 2, THICK / 2, (count, 1)).astype(np.float32)
     softness = rng.choice(np.array([0.6, 1.0, 1.0, 1.6], np.float32), (count, 1))
     pressure = 1 + 0.12 * rng.standard_normal((count, 5), np.float32).clip(-2, 2)
     widths = radius * (pressure @ _join(5, points).T)

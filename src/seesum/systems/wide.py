@@ -7,10 +7,9 @@ Where it is silent we chose: a ReLU after every convolution but the last and aft
 0.01 and momentum 0.9; images normalised with MNIST's mean and standard deviation. The log-softmax of the digit output
 is what is joined with the addend, as the source says.
 
-Its known mistake: 18 sum outputs (77,948 parameters) where the sums 0 to 18 need 19 (78,077). With 18 the pair 9 + 9
-cannot be answered, and the network trains only while no
-training addend is 9: then 10 of the 100 pairs are never learned. Its published figures probably stand for addends 0-8;
-ours are for all ten. LOG.md shows the effect.
+Its known mistake: 18 sum outputs (77,948 parameters) where the sums 0 to 18 need 19 (78,077, which is what stands below).
+With 18 the pair 9 + 9 cannot be answered, and the network trains only while no training addend is 9: then 10 of the 100
+pairs are never learned. Its published figures probably stand for addends 0-8; ours are for all ten. LOG.md shows the effect.
 """
 
 from __future__ import annotations
