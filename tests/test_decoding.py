@@ -272,8 +272,8 @@ def test_opened_images_that_cannot_be_loaded() -> None:
 
 
 def test_missing_files(tmp_path: Path) -> None:
-    for path in (tmp_path / "nothing.png", tmp_path, "", "a\0b"):
-        with pytest.raises(PictureError, match="there is no picture"):
+    for path in (tmp_path / "nothing.png", "", "a\0b", tmp_path):
+        with pytest.raises(PictureError, match="is a folder" if path == tmp_path else "there is no picture"):
             decode_picture(path)
 
 

@@ -93,7 +93,7 @@ def decode_picture(picture: Picture) -> Plane:
     name = name_picture(picture)
     with _refuse_damaged(name):
         if isinstance(picture, str | os.PathLike):
-            if Path(picture).is_dir():
+            if os.fspath(picture) and Path(picture).is_dir():
                 raise PictureError(f"{name} is a folder; give image files, or a pattern of them such as '{name}/*.png'")
             if not Path(picture).is_file():
                 raise PictureError(f"there is no picture {name}; give the path of an image file, such as a PNG or a JPEG")
