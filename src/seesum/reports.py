@@ -203,7 +203,7 @@ def _task(evidence: Evidence, images: dict[str, bytes]) -> str:
 def _network(evidence: Evidence) -> str:
     recipe = evidence.run.recipe
     layers = describe_layers(evidence.network)
-    rows = [(layer.name, layer.kind, " x ".join(map(str, layer.shape)), f"{layer.parameters:,}") for layer in layers]
+    rows = [(layer.name, layer.kind, "\u00a0x\u00a0".join(map(str, layer.shape)), f"{layer.parameters:,}") for layer in layers]
     adder = (type(evidence.network.adder).__doc__ or "").split("\n\n")
     explained = "".join(f"<p>{_code(_text(' '.join(part.split())))}</p>" for part in adder)
     return (
