@@ -53,13 +53,10 @@ def fit_temperature(digit_p: NDArray[np.float32], digits: Digits) -> float:
 
 
 def rank_pairs(forecast: Forecast, digits: Digits, operation: Operation) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Confidence of each image with each addend, highest first, and whether both its outputs are right; [10 N] each.
-
-    Confidence is the probability of the less certain output, as in an ``Answer``.
-    """
+    """Confidence of each image with each addend, highest first, and whether both its outputs are right; [10 N] each."""
     winners = pick_winners(forecast, digits, operation)
     right = (winners.digit == winners.true_digit) & (winners.sum == winners.true_sum)
-    confidence = np.minimum(forecast.digit_p.max(2), forecast.sum_p.max(2))
+    confidence = forecast.confidence
     order = np.argsort(-confidence, axis=None, kind="stable")
     return confidence.ravel()[order], right.ravel()[order]
 

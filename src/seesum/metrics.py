@@ -20,6 +20,12 @@ class Forecast(NamedTuple):
     sum_p: NDArray[np.float32]
     """Probabilities of the answer classes, [N, A, S]."""
 
+    @property
+    def confidence(self) -> NDArray[np.float32]:
+        """[N, A]: probability of the less certain output, as in an ``Answer`` to a picture of one digit."""
+        least: NDArray[np.float32] = np.minimum(self.digit_p.max(2), self.sum_p.max(2))
+        return least
+
 
 class Winners(NamedTuple):
     """The winners of a forecast over every addend, and what would have been right."""

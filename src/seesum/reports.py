@@ -113,7 +113,7 @@ def draw_mistakes(evidence: Evidence, most: int = 20) -> Figure:
     operation = OPERATIONS[evidence.run.recipe.operation]
     answers = pick_winners(evidence.forecast, evidence.part.digits, operation)
     wrong = (answers.digit != answers.true_digit) | (answers.sum != answers.true_sum)
-    confidence = np.minimum(evidence.forecast.digit_p.max(2), evidence.forecast.sum_p.max(2)) * wrong
+    confidence = evidence.forecast.confidence * wrong
     # most adders are as sure with every addend, and showing addend 0 alone would teach nothing about them
     tie_break = np.random.default_rng(0).uniform(0, 0.005, confidence.shape) * wrong
     worst_addend = (confidence + tie_break).argmax(1)
