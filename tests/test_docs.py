@@ -44,7 +44,6 @@ def place(tmp_path_factory: pytest.TempPathFactory, small_run: Run, small_data: 
     place = tmp_path_factory.mktemp("user")
     shutil.copytree(small_run.directory, place / "runs" / "first")
     shutil.copytree(ROOT / "examples", place / "examples")
-    shutil.copy(place / "examples" / "three.png", place / "three.png")
     shutil.copytree(small_data, place / "idx-files")
     shutil.copy(SHIPPED / "fast" / "model.onnx", place)
     (place / "results").mkdir()

@@ -1,4 +1,4 @@
-"""Our default system: 99 % on both outputs within a second on two laptop cores.
+"""Our default system: 99 % on both outputs within a second on two cores.
 
 The network: the middle 24x24; conv5x5 stride 2 1->16, ReLU; conv3x3 16->32 without padding, max-pooling, ReLU; 800
 values -> 128, ReLU = the features; 128 -> 10 digit logits; the table adder.
@@ -52,7 +52,7 @@ FAST = System(
         warmup=0.2,
         label_smoothing=0.1,
     ),
-    summary="ours: one epoch, two convolutions and the learned table; a second on two laptop cores",
+    summary="ours: one epoch, two convolutions and the learned table; a second on two cores",
     features=FEATURES,
     build_encoder=build_encoder,
     result=Result(digit=99.06, sum=99.06, runs=20),
