@@ -26,5 +26,5 @@ BEST = System(
     summary="ours: the network of deep, which learns what four others say; for accuracy on MNIST",
     features=FEATURES,
     build_encoder=build_encoder,
-    result=Result(digit=99.78, sum=99.78, runs=1),
+    result=Result(digit=99.76, sum=99.76, runs=5),
 )
