@@ -19,6 +19,8 @@ from seesum.checkpoint import Run
 from seesum.pictures import draw_grid, encode_figure
 from seesum.systems import SYSTEMS
 
+DRAWN = ("table", "exact")
+"""Adders whose reports are tested each time."""
 LONG = ("hard-fusion", "wide", "identity-adder", "hand", "tiny", "micro", "plain", "deep")
 """Large, drawing their own digits, or looking thirteen times: seconds each."""
 
@@ -75,7 +77,7 @@ def test_every_system_has_a_report(tmp_path: Path, small_data: Path, system: str
     assert (run.directory / "report.html").stat().st_size > 100_000
 
 
-@pytest.mark.parametrize("adder", ADDERS)
+@pytest.mark.parametrize("adder", [pytest.param(name, marks=() if name in DRAWN else pytest.mark.slow) for name in ADDERS])
 def test_only_a_table_is_drawn_as_one(tmp_path: Path, small_data: Path, adder: str) -> None:
     run = seesum.train("fast", data=small_data, adder=adder, split="validate", out=tmp_path / "run", quiet=True)
     assert (run.directory / "table.png").exists() == adder.endswith("table")

@@ -23,7 +23,7 @@ from seesum.recipe import InputError
 from seesum.studies import append_row, find_result, measure_spread
 from seesum.systems import SYSTEMS
 
-QUICK: dict[str, Any] = {"images": "500", "quiet": True}
+QUICK: dict[str, Any] = {"images": "500", "plot": False, "quiet": True}
 RESULTS = Path(__file__).parents[1] / "results"
 
 
@@ -72,7 +72,7 @@ def test_a_study_does_not_mix_recipes(tmp_path: Path) -> None:
 
 
 def test_a_study_does_not_mix_data_or_what_was_measured(elsewhere: Path, small_data: Path) -> None:
-    common: dict[str, Any] = {"seeds": 1, "split": "validate", "quiet": True}
+    common: dict[str, Any] = {"seeds": 1, "split": "validate", "plot": False, "quiet": True}
     validated = seesum.study("fast", data=small_data, **common)
     tested = seesum.study("fast", data=small_data, test=True, **common)
     shutil.copytree(small_data, elsewhere / "copy")
