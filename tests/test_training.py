@@ -222,6 +222,15 @@ def test_schedules() -> None:
     assert {SCHEDULES["constant"](step / 10, recipe) for step in range(11)} == {1.0}
 
 
+def test_a_smaller_last_batch_weighs_less_in_an_epoch(tmp_path: Path, small_data: Path) -> None:
+    run = seesum.train("fast", data=small_data, batch_size=256, out=tmp_path / "run", plot=False, quiet=True)
+    steps, (epoch,) = run.read_rows("steps.csv"), run.read_rows("history.csv")
+    assert [*steps[0]] == ["step", "epoch", "lr", *training.TALLY], "or runs that an older version began cannot go on"
+    for name in training.TALLY:
+        first, second, third = (row[name] for row in steps)
+        assert epoch[name] == pytest.approx((256 * first + 256 * second + 88 * third) / 600, rel=1e-5), name
+
+
 def test_accuracies_of_a_step_leave_out_what_is_no_digit() -> None:
     digit_logp, sum_logp = torch.eye(10)[[3, 5, 7, 0]], torch.eye(19)[[3, 6, 8, 0]]
     digit, answer = torch.tensor([3, 4, 7, -1]), torch.tensor([3, 6, 9, -1])

@@ -52,7 +52,8 @@ class Batches:
 
     def _draw(self, epoch: int) -> None:
         """Make the samples of an epoch, if they are not those that are there: drawing images takes seconds."""
-        if epoch == self._drawn or not (self.strategy.anew or self.draws or self._drawn is None):
+        epoch = epoch if self.strategy.anew or self.draws else 0
+        if epoch == self._drawn:
             return
         self._drawn, recipe = epoch, self.recipe
         samples = make_training_samples(self.part, recipe, epoch if self.strategy.anew else 0)

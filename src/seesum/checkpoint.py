@@ -212,8 +212,7 @@ def find_run(source: str | os.PathLike[str] | Run | None = None) -> Run:
     if names_shipped(name):
         return Run(SHIPPED / name)
     if name == LATEST:
-        runs = [Run(path.parent) for path in Path(RUNS).glob("**/run.json")]
-        finished = [run for run in runs if run.finished and run.trained]
+        finished = [run for run in _list_runs() if run.finished and run.trained]
         if not finished:
             raise InputError(f"there is no finished run under {Path(RUNS).resolve()}; make one with: seesum train")
         # by the weights: metrics are written again when an old run is calibrated
@@ -239,11 +238,14 @@ def find_unfinished(source: str | os.PathLike[str] | Run) -> Run:
         run = find_run(source)
         run.check_whole()
         return run
-    runs = [Run(path.parent) for path in Path(RUNS).glob("**/run.json")]
-    unfinished = [run for run in runs if not run.finished and not run.info.get("teaches")]
+    unfinished = [run for run in _list_runs() if not run.finished and not run.info.get("teaches")]
     if not unfinished:
         raise InputError(f"there is no unfinished run under {Path(RUNS).resolve()}; start one with: seesum train")
     return max(unfinished, key=lambda run: (run.directory / "run.json").stat().st_mtime)
+
+
+def _list_runs() -> list[Run]:
+    return [Run(path.parent) for path in Path(RUNS).glob("**/run.json")]
 
 
 def _join_shipped() -> str:

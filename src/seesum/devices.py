@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 import torch
 
 from seesum.recipe import InputError, pick
@@ -23,6 +25,12 @@ def choose_device(name: str) -> torch.device:
     if not pick(available, name, "device"):
         raise InputError(f"torch {torch.__version__} sees no {name} device here; use --device auto or cpu")
     return torch.device(name)
+
+
+def use_cudnn(tf32: bool) -> AbstractContextManager[None]:
+    """A GPU's fast kernels, with or without its short float32, for a block; torch's own switches them off unless told."""
+    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, allow_tf32=tf32)
+    return flags
 
 
 def choose_precision(name: str, device: torch.device) -> str:

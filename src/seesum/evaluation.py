@@ -32,11 +32,12 @@ def forecast_every(network: Network, images: Images, recipe: Recipe, device: tor
     import torch
 
     from seesum.batches import normalise
+    from seesum.devices import use_cudnn
 
     was_training = network.training
     network.eval()
     digit_p, sum_p = [], []
-    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+    with torch.inference_mode(), use_cudnn(tf32=False):
         for start in range(0, len(images), 1000):
             image = normalise(images[start : start + 1000], recipe, device)
             encoded = network.encode(image.contiguous(memory_format=torch.channels_last))

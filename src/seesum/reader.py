@@ -172,6 +172,7 @@ def check_addend(addend: object) -> int:
     Raises:
         InputError: it is not a whole number from 0 to 9.
     """
+    # int() itself refuses texts of thousands of digits
     number = int(addend) if isinstance(addend, str) and addend.strip().isdecimal() and len(addend) < 20 else addend
     if isinstance(number, bool) or not isinstance(number, int | np.integer) or not 0 <= number < ADDENDS:
         raise InputError(f"the addend is {addend!r}; expected a whole number from 0 to 9")

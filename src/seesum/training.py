@@ -13,7 +13,7 @@ from torch import Tensor
 
 from seesum.batches import Batches
 from seesum.checkpoint import Run
-from seesum.devices import choose_device
+from seesum.devices import choose_device, use_cudnn
 from seesum.evaluation import forecast_every, measure_answers
 from seesum.files import save_tensors, write_csv, write_json
 from seesum.losses import measure_loss
@@ -31,18 +31,24 @@ TALLY = {
 }
 """What is kept of every step -> of what in its batch that is the mean: all samples, or those that show a digit."""
 COUNTS = ("digits", "samples")
-"""How many there were in the batch, kept with it."""
+"""How many there were in the batch."""
 
 
-def train_epoch(state: State, batches: Batches, progress: Progress, teachers: Teachers | None = None) -> list[dict[str, float]]:
-    """One pass over the training images; a row per step, with the means over its batch. Teachers replace the labels."""
+def train_epoch(
+    state: State, batches: Batches, progress: Progress, teachers: Teachers | None = None
+) -> tuple[list[dict[str, float]], dict[str, float]]:
+    """One pass over the training images. Teachers replace the labels.
+
+    Returns:
+        A row per step, with the means over its batch, and the means over the epoch, in which a smaller batch weighs less.
+    """
     recipe, network, device = state.recipe, state.network, state.device
-    steps = recipe.epochs * batches.count_steps()
+    planned = recipe.epochs * batches.count_steps()
     native = recipe.precision == "bf16"
     losses, rates, results = [], [], []
     network.train()
     for batch in batches.shuffle(state.epoch):
-        factor = state.schedule(state.step / steps, recipe)
+        factor = state.schedule(state.step / planned, recipe)
         image = batch.image.contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16, enabled=native):
             encoded = network.encode(image)
@@ -61,11 +67,13 @@ def train_epoch(state: State, batches: Batches, progress: Progress, teachers: Te
             progress.update(state.step, _describe([*losses[-1].tolist(), *_measure_steps(results[-1:])[0][:3]]))
     first = state.step - len(losses) + 1
     rows = zip(torch.stack(losses).tolist(), _measure_steps(results), strict=True)
-    names = (*TALLY, *COUNTS)
-    return [
-        {"step": first + i, "epoch": state.epoch + 1, "lr": rates[i], **dict(zip(names, (*parts, *measured), strict=True))}
-        for i, (parts, measured) in enumerate(rows)
+    tallies = [dict(zip((*TALLY, *COUNTS), (*parts, *measured), strict=True)) for parts, measured in rows]
+    means = {name: sum(one[name] * one[of] for one in tallies) / sum(one[of] for one in tallies) for name, of in TALLY.items()}
+    steps = [
+        {"step": first + i, "epoch": state.epoch + 1, "lr": rates[i], **{name: one[name] for name in TALLY}}
+        for i, one in enumerate(tallies)
     ]
+    return steps, means
 
 
 def _measure_steps(results: list[tuple[Tensor, Tensor, Tensor, Tensor]]) -> list[list[float]]:
@@ -128,7 +136,7 @@ def _train_weights(
     watched = {name: part for name, part in splits.parts.items() if name in measured["watch"]}
     history: list[dict[str, Any]] = []
     steps: list[dict[str, Any]] = []
-    with keep_generators(device), torch.backends.cudnn.flags(enabled=True, allow_tf32=recipe.precision != "fp32"):
+    with keep_generators(device), use_cudnn(tf32=recipe.precision != "fp32"):
         torch.manual_seed(recipe.seed)
         clock = time.perf_counter()
         state = State(recipe, device)
@@ -145,10 +153,10 @@ def _train_weights(
             try:
                 while state.epoch < recipe.epochs:
                     clock = time.perf_counter()
-                    rows = train_epoch(state, batches, progress, asked)
+                    rows, means = train_epoch(state, batches, progress, asked)
                     state.seconds += time.perf_counter() - clock
                     state.epoch += 1
-                    history.append(_summarise_epoch(state, rows, watched))
+                    history.append(_summarise_epoch(state, means, watched))
                     steps += rows
                     if not math.isfinite(history[-1]["loss"]):
                         advice = "train with a smaller --lr" if run is whole else f"leave the teacher {recipe.system} out"
@@ -208,8 +216,7 @@ def _measure_part(state: State, part: Part) -> dict[str, float | int]:
         return measure_answers(forecast_every(network, part.images, state.recipe, state.device), part, state.recipe)
 
 
-def _summarise_epoch(state: State, rows: list[dict[str, float]], parts: dict[str, Part]) -> dict[str, Any]:
-    means = {name: sum(row[name] * row[of] for row in rows) / sum(row[of] for row in rows) for name, of in TALLY.items()}
+def _summarise_epoch(state: State, means: dict[str, float], parts: dict[str, Part]) -> dict[str, Any]:
     row: dict[str, Any] = {"epoch": state.epoch, "train_seconds": state.seconds, **means}
     for part_name, part in parts.items():
         measured = _measure_part(state, part)
