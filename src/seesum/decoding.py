@@ -94,7 +94,8 @@ def decode_picture(picture: Picture) -> Plane:
     with _refuse_damaged(name):
         if isinstance(picture, str | os.PathLike):
             if os.fspath(picture) and Path(picture).is_dir():
-                raise PictureError(f"{name} is a folder; give image files, or a pattern of them such as '{name}/*.png'")
+                pattern = Path(picture) / "*.png"
+                raise PictureError(f"{name} is a folder; give image files, or a pattern of them such as '{pattern}'")
             if not Path(picture).is_file():
                 raise PictureError(f"there is no picture {name}; give the path of an image file, such as a PNG or a JPEG")
             with Path(picture).open("rb") as file:
