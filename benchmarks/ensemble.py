@@ -17,21 +17,23 @@ from typing import Any
 
 import numpy as np
 
-from seesum.checkpoint import Run, find_run
-from seesum.evaluation import measure_answers
-from seesum.files import make_folder
-from seesum.metrics import Forecast
-from seesum.mnist import Part
-from seesum.network import count_parameters
-from seesum.provenance import describe_measurement
-from seesum.reader import Reader
-from seesum.studies import append_row
+from seesum.base.files import make_folder
+from seesum.data.idx import LabelledImages
+from seesum.measuring.evaluation import compute_metrics
+from seesum.measuring.metrics import Probabilities
+from seesum.networks.network import count_parameters
+from seesum.reading.reader import Reader
+from seesum.runs.provenance import origin_columns
+from seesum.runs.run import Run, find_run
+from seesum.studies.tables import append_row
 
 
-def measure_together(forecasts: list[Forecast], part: Part, run: Run) -> dict[str, float | int]:
-    """Metrics of the mean of several forecasts; ``run`` is one of those that made them."""
-    together = Forecast(np.mean([m.digit_p for m in forecasts], 0), np.mean([m.sum_p for m in forecasts], 0))
-    return measure_answers(together, part, run.recipe)
+def measure_together(every_probabilities: list[Probabilities], part: LabelledImages, run: Run) -> dict[str, float | int]:
+    """Metrics of the mean of several every_probabilities; ``run`` is one of those that made them."""
+    together = Probabilities(
+        np.mean([m.digit_p for m in every_probabilities], 0), np.mean([m.sum_p for m in every_probabilities], 0)
+    )
+    return compute_metrics(together, part, run.recipe)
 
 
 def describe_members(runs: list[Run], where: str, measured: dict[str, float | int]) -> dict[str, Any]:
@@ -52,24 +54,24 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder of the CSV")
     given = parser.parse_args()
     runs = [find_run(name) for name in given.runs]
-    parts = [run.load_splits().pick_part(test=False) for run in runs]
+    parts = [run.load_splits().evaluation_images(test=False) for run in runs]
     (where,) = {name for _, name in parts}
     if where == "test" and not given.all:
         parser.error("these runs have no validation images, and nothing is chosen on test images: give --all")
     part = parts[0][0]
-    forecasts = [Reader.load(run).forecast(part.images) for run in runs]
+    every_probabilities = [Reader.load(run).predict_every_addend(part.images) for run in runs]
     sizes = [len(runs)] if given.all else range(1, len(runs) + 1)
     rows = []
     for chosen in (subset for size in sizes for subset in combinations(range(len(runs)), size)):
-        measured = measure_together([forecasts[one] for one in chosen], part, runs[0])
+        measured = measure_together([every_probabilities[one] for one in chosen], part, runs[0])
         names = " ".join(given.runs[one] for one in chosen)
         rows.append((measured["digit_accuracy"], measured["sum_accuracy"], f"{len(chosen)}: {names}"))
     for digit, sum_, names in sorted(rows, reverse=True):
         print(f"{where}: digit {digit:.3%}  sum {sum_:.3%}  {names}")
     if given.out:
         path = make_folder(given.out) / "ensemble.csv"
-        measured = measure_together(forecasts, part, runs[0])
-        append_row(path, describe_measurement("torch") | describe_members(runs, where, measured))
+        measured = measure_together(every_probabilities, part, runs[0])
+        append_row(path, origin_columns("torch") | describe_members(runs, where, measured))
         print(f"The row is in {path}")
 
 

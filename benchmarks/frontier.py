@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seesum.charts import draw_frontier
-from seesum.files import read_csv
-from seesum.pictures import save_figure
-from seesum.studies import find_result
-from seesum.systems import SYSTEMS
+from seesum.base.files import read_csv
+from seesum.networks.systems import SYSTEMS
+from seesum.showing.charts import draw_frontier
+from seesum.showing.plots import save_figure
+from seesum.studies.seeds import find_result
 
 
 def main() -> None:

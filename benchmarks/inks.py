@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from seesum.mnist import Part, load_mnist
-from seesum.recipe import Recipe
-from seesum.task import split_images
+from seesum.base.recipe import Recipe
+from seesum.data.idx import LabelledImages, load_mnist
+from seesum.data.splits import split_images
 
 Grey = NDArray[np.float64]
 Ink = Callable[[int, float | None], Grey]
@@ -32,9 +32,9 @@ LETTERS = "AEFHKMNRWaehkmw"
 
 
 @cache
-def find_validation() -> Part:
+def find_validation() -> LabelledImages:
     """The 12,000 validation images of MNIST."""
-    return split_images(load_mnist(), Recipe(system="", split="validate")).parts["validation"]
+    return split_images(load_mnist(), Recipe(system="", split="validate")).by_name["validation"]
 
 
 def thin_strokes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

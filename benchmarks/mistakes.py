@@ -16,18 +16,18 @@ import numpy as np
 import torch
 
 import seesum
-from seesum.adders import Concat
-from seesum.batches import Batches
-from seesum.checkpoint import find_run
-from seesum.evaluation import forecast_every
-from seesum.mnist import Part
-from seesum.network import Network
-from seesum.optimisers import build_optimiser
-from seesum.progress import Progress
-from seesum.state import State
-from seesum.systems import find_system
-from seesum.task import ADDENDS
-from seesum.training import train_epoch
+from seesum.base.progress import Progress
+from seesum.data.batches import Batches
+from seesum.data.idx import LabelledImages
+from seesum.data.operations import ADDENDS
+from seesum.measuring.evaluation import predict_every_addend
+from seesum.networks.adders import Concat
+from seesum.networks.network import Network
+from seesum.networks.systems import find_system
+from seesum.runs.run import find_run
+from seesum.training.loop import train_epoch
+from seesum.training.optimisers import build_optimiser
+from seesum.training.state import State
 
 CPU = torch.device("cpu")
 CLASSES = 18
@@ -64,9 +64,9 @@ def measure_wide(epochs: int) -> None:
     with Progress(f"wide with {CLASSES} sums", epochs * batches.count_steps()) as progress:
         for state.epoch in range(epochs):
             train_epoch(state, batches, progress)
-    forecast = forecast_every(state.network, data.test.images, recipe, CPU)
-    right = forecast.sum_p.argmax(2) == data.test.digits[:, None] + np.arange(ADDENDS)
-    digit = (forecast.digit_p[:, 0].argmax(1) == data.test.digits).mean()
+    probabilities = predict_every_addend(state.network, data.test.images, recipe, CPU)
+    right = probabilities.sum_p.argmax(2) == data.test.digits[:, None] + np.arange(ADDENDS)
+    digit = (probabilities.digit_p[:, 0].argmax(1) == data.test.digits).mean()
     nines = data.test.digits == 9
     print(f"{epochs} epochs, seed 0: digit {digit:.2%}; sum with addends 0-8 {right[:, :9].mean():.2%}, with addend 9 ", end="")
     print(f"{right[:, 9].mean():.2%}, of 9 + 9 {right[nines, 9].mean():.2%}, over all ten {right.mean():.2%}")
@@ -75,9 +75,9 @@ def measure_wide(epochs: int) -> None:
 def measure_figures(run: str, draws: int = 1000) -> None:
     """Print the spread of the sum's accuracy over redrawn addends, and the losses of a run."""
     found = find_run(run)
-    test: Part = found.load_splits().test
-    forecast = seesum.Reader.load(found).forecast(test.images)
-    right = forecast.sum_p.argmax(2) == test.digits[:, None] + np.arange(ADDENDS)
+    test: LabelledImages = found.load_splits().test
+    probabilities = seesum.Reader.load(found).predict_every_addend(test.images)
+    right = probabilities.sum_p.argmax(2) == test.digits[:, None] + np.arange(ADDENDS)
     rng = np.random.default_rng(0)
     rows = np.arange(len(right))
     redrawn = [right[rows, rng.integers(0, ADDENDS, len(rows))].mean() for _ in range(draws)]

@@ -26,15 +26,15 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from inks import DOUBTFUL, find_fonts
-from seesum import location, preprocess, segmentation
-from seesum.checkpoint import find_run
-from seesum.console import print_rows
-from seesum.decoding import Picture, PictureError, Plane, decode_picture
-from seesum.files import check_file, make_folder, write_csv
-from seesum.preprocess import Prepared, centre_ink, fit_ink, prepare_picture
-from seesum.provenance import describe_measurement
-from seesum.reader import Answer, Reader
-from seesum.recipe import InputError
+from seesum.base.errors import InputError
+from seesum.base.files import check_file, make_folder, write_csv
+from seesum.cli.output import print_rows
+from seesum.reading import cutout, location, preprocessing, segmentation
+from seesum.reading.decoding import Picture, PictureError, Plane, decode_picture
+from seesum.reading.preprocessing import Prepared, centre_by_mass, fit_into_box, prepare_picture
+from seesum.reading.reader import Answer, Reader
+from seesum.runs.provenance import origin_columns
+from seesum.runs.run import find_run
 from simulation import PARTS, Shown, simulate, simulate_doubtful
 
 Way = Callable[[Picture], Prepared]
@@ -75,7 +75,7 @@ def binarise_picture(picture: Picture) -> Prepared:
     ink = grey > split_levels(grey)
     if not ink.any():
         raise PictureError("the picture holds no ink")
-    return Prepared(centre_ink(fit_ink(ink.astype(np.float32))))
+    return Prepared(centre_by_mass(fit_into_box(ink.astype(np.float32))))
 
 
 def split_levels(grey: Plane) -> float:
@@ -109,8 +109,10 @@ def _keep_mask(mask: segmentation.Mask, *_: Any) -> segmentation.Mask:
 
 STEPS: dict[str, dict[tuple[Any, str], Any]] = {
     "none": {},
-    "grey along the greatest contrast": {(preprocess, "project_colours"): lambda colours: colours.mean(2)},
-    "even light": {(module, "estimate_paper"): _take_darkest for module in (segmentation, location)},
+    "grey along the greatest contrast": {
+        (module, "project_colours"): lambda colours: colours.mean(2) for module in (cutout, preprocessing)
+    },
+    "even light": {(module, "estimate_background"): _take_darkest for module in (segmentation, location)},
     "several widths of strokes": {(location, "WINDOWS"): (0.32,)},
     "less noise": {(location, "measure_noise"): lambda _: 0.0},
     "rim dropped": {(location, "drop_rim"): _keep_mask},
@@ -118,13 +120,13 @@ STEPS: dict[str, dict[tuple[Any, str], Any]] = {
     "little contact with the rim": {(location, "_measure_contact"): lambda *_: 1.0},
     "steep outlines": {(location, "SHARP"): 0.0, (location, "FAINTEST_OUTLINE"): 0.0},
     "thin strokes": {(location, "THICK"): np.inf},
-    "several blurs": {(preprocess, "BLURS"): (0.0,)},
-    "second cut-out": {(preprocess.Area, "follow"): lambda area, *_: area},
-    "ruled lines removed": {(module, "remove_lines"): _keep_mask for module in (location, preprocess)},
-    "ruled lines removed from the cut-out": {(preprocess, "remove_lines"): _keep_mask},
-    "only what was found": {(preprocess, "keep_touching"): _keep_mask},
-    "strokes joined": {(module, "group_strokes"): _label_parts for module in (location, preprocess)},
-    "strokes evened": {(preprocess, "THINNEST"): 0.0, (preprocess, "THICKEST"): np.inf},
+    "several blurs": {(cutout, "BLURS"): (0.0,)},
+    "second cut-out": {(cutout.Area, "fit_to_ink"): lambda area, *_: area},
+    "ruled lines removed": {(module, "remove_ruled_lines"): _keep_mask for module in (location, cutout)},
+    "ruled lines removed from the cut-out": {(cutout, "remove_ruled_lines"): _keep_mask},
+    "only what was found": {(cutout, "keep_touching"): _keep_mask},
+    "strokes joined": {(module, "group_strokes"): _label_parts for module in (location, cutout)},
+    "strokes evened": {(preprocessing, "THINNEST"): 0.0, (preprocessing, "THICKEST"): np.inf},
 }
 """What stands in for each step of the preparation where it is switched off."""
 
@@ -314,7 +316,7 @@ def main() -> None:
     rows = measure(readers, given.count, given.seed)
     print_rows(rows, *rows[0])
     if given.out:
-        origin = describe_measurement("python", "pillow", "scipy", "torch")
+        origin = origin_columns("python", "pillow", "scipy", "torch")
         path = make_folder(given.out) / name
         write_csv(path, [{**origin, **row} for row in rows])
         print(f"The rows are in {path}")

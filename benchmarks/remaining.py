@@ -10,10 +10,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from seesum.checkpoint import find_run
-from seesum.files import check_file, read_csv
-from seesum.pictures import draw_grid, save_figure
-from seesum.reader import Reader
+from seesum.base.files import check_file, read_csv
+from seesum.reading.reader import Reader
+from seesum.runs.run import find_run
+from seesum.showing.plots import draw_grid, save_figure
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
     run = find_run(parser.parse_args().run)
     disputed = {int(row["test_image"]): row for row in read_csv(Path("results/disputed.csv"))}
     test = run.load_splits().test
-    digit_p = Reader.load(run).forecast(test.images).digit_p[:, 0]
+    digit_p = Reader.load(run).predict_every_addend(test.images).digit_p[:, 0]
     winners = digit_p.argmax(1)
     wrong = [int(image) for image in (winners != test.digits).nonzero()[0]]
     captions = []

@@ -27,10 +27,10 @@ import numpy as np
 from PIL import Image
 
 import seesum
-from seesum.checkpoint import DEFAULT_RUN
-from seesum.console import print_rows
-from seesum.files import write_csv
-from seesum.provenance import describe_measurement
+from seesum.base.files import write_csv
+from seesum.cli.output import print_rows
+from seesum.runs.names import DEFAULT_RUN
+from seesum.runs.provenance import origin_columns
 
 OURS = """
 from seesum.serving import serve
@@ -242,13 +242,13 @@ def main() -> None:
     else:
         contestants = {}
         for run in ("fast", DEFAULT_RUN):
-            model = Path(seesum.__file__).parent / "data" / "networks" / run / "model.onnx"
+            model = Path(seesum.__file__).parent / "networks" / "weights" / run / "model.onnx"
             contestants |= {f"seesum serve, {run}": OURS.format(run=run, limits="")}
             contestants |= {f"bare handler, {run}": BARE.format(model=str(model))}
         rows = take_turns(contestants, given.rounds, given.seconds, (1, 8, 64))
     print_rows(rows, *rows[0])
     if whole:
-        origin = describe_measurement("cores", "python")
+        origin = origin_columns("cores", "python")
         path = Path(given.out) / f"serve-{given.what}.csv"
         write_csv(path, [{**origin, **row} for row in rows])
         print(f"The rows are in {path}")

@@ -15,7 +15,7 @@ from PIL import Image
 from scipy import ndimage
 
 from inks import DOUBTFUL, Grey, Ink, find_fonts, find_validation, keeps_shape, redraw_digit, write_glyph
-from seesum.recipe import InputError
+from seesum.base.errors import InputError
 
 Colour = tuple[int, int, int]
 

@@ -28,23 +28,24 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset as TorchDataset
 
 import seesum
-from seesum.batches import normalise
-from seesum.console import print_rows
-from seesum.evaluation import forecast_every, measure_answers
-from seesum.exporting import attach_metadata, convert_network
-from seesum.files import write_csv
-from seesum.losses import measure_loss
-from seesum.mnist import Mnist, Part
-from seesum.models import Model
-from seesum.network import Network, Result
-from seesum.optimisers import build_optimiser
-from seesum.provenance import describe_measurement
-from seesum.recipe import Recipe
-from seesum.systems import SYSTEMS, build_network, find_system
-from seesum.task import OPERATIONS, draw_addends
+from seesum.base.files import write_csv
+from seesum.base.recipe import Recipe
+from seesum.cli.output import print_rows
+from seesum.data.batches import normalise
+from seesum.data.idx import Dataset, LabelledImages
+from seesum.data.operations import OPERATIONS, draw_addends
+from seesum.measuring.evaluation import compute_metrics, predict_every_addend
+from seesum.networks.network import Network
+from seesum.networks.system import Result
+from seesum.networks.systems import SYSTEMS, build_network, find_system
+from seesum.reading.exporting import attach_metadata, convert_network
+from seesum.reading.onnx_model import OnnxModel
+from seesum.runs.provenance import origin_columns
+from seesum.training.losses import compute_loss
+from seesum.training.optimisers import build_optimiser
 
 CPU = torch.device("cpu")
 
@@ -79,7 +80,7 @@ def time_command(images: str | None) -> Timed:
     return Timed(seconds, metrics["digit_accuracy"], metrics["sum_accuracy"])
 
 
-def train_record(data: Mnist) -> Timed:
+def train_record(data: Dataset) -> Timed:
     """The network and schedule with 99.04 % in 0.76 s on a GTX 1660 Ti (tuomaso/train_mnist_fast), as published.
 
     conv5x5 1->24, max-pooling, conv3x3 24->32, max-pooling, 256 hidden; Adam 0.01 with betas (0.7, 0.9), one-cycle, batches
@@ -110,10 +111,10 @@ def train_record(data: Mnist) -> Timed:
     return Timed(seconds, float((winners.numpy() == data.test.digits).mean()), None)
 
 
-class PicturesWithAddends(Dataset[tuple[Tensor, int, int, int]]):
+class PicturesWithAddends(TorchDataset[tuple[Tensor, int, int, int]]):
     """An ordinary data set: a PIL image for each sample, transformed when it is asked for, and an addend drawn then."""
 
-    def __init__(self, part: Part, recipe: Recipe) -> None:
+    def __init__(self, part: LabelledImages, recipe: Recipe) -> None:
         """Keep the pictures."""
         self.pictures = [Image.fromarray(image) for image in part.images]
         self.digits, self.recipe, self.operation = part.digits, recipe, OPERATIONS[recipe.operation]
@@ -131,7 +132,7 @@ class PicturesWithAddends(Dataset[tuple[Tensor, int, int, int]]):
         return image, int(addend), int(digit), int(self.operation.classify(digit, addend))
 
 
-def train_as_published(name: str, part: Part, test: Part) -> Timed:
+def train_as_published(name: str, part: LabelledImages, test: LabelledImages) -> Timed:
     """One epoch over a part with a system's recipe, a ``DataLoader`` and a per-sample ``Dataset``, as its author did."""
     recipe = find_system(name).recipe
     torch.manual_seed(0)
@@ -140,17 +141,17 @@ def train_as_published(name: str, part: Part, test: Part) -> Timed:
     loader = DataLoader(PicturesWithAddends(part, recipe), recipe.batch_size, shuffle=True)
     clock = time.perf_counter()
     for image, addend, digit, answer in loader:
-        loss = measure_loss(network(image, addend), addend, digit, answer, recipe)
+        loss = compute_loss(network(image, addend), addend, digit, answer, recipe)
         loss.total.backward()  # type: ignore[no-untyped-call]
         optimiser.step(1.0)
     seconds = time.perf_counter() - clock
-    measured = measure_answers(forecast_every(network, test.images, recipe, CPU), test, recipe)
+    measured = compute_metrics(predict_every_addend(network, test.images, recipe, CPU), test, recipe)
     return Timed(seconds, measured["digit_accuracy"], measured["sum_accuracy"])
 
 
-def time_published(data: Mnist, images: int, rounds: int, wanted: Sequence[str]) -> list[dict[str, Any]]:
+def time_published(data: Dataset, images: int, rounds: int, wanted: Sequence[str]) -> list[dict[str, Any]]:
     """Published systems beside ``fast``: timed over some images, from which an epoch and the whole training follow."""
-    part = Part(data.train.images[:images], data.train.digits[:images])
+    part = LabelledImages(data.train.images[:images], data.train.digits[:images])
     names = [name for name in wanted if find_system(name).published]
     ours: list[Timed] = []
     timed: dict[str, list[Timed]] = {name: [] for name in names}
@@ -236,7 +237,7 @@ def measure_product_rate(side: int = 1024, rounds: int = 20) -> float:
     return 2 * side**3 / statistics.median(seconds)
 
 
-def time_inference(data: Mnist, rounds: int, names: Sequence[str]) -> list[dict[str, Any]]:
+def time_inference(data: Dataset, rounds: int, names: Sequence[str]) -> list[dict[str, Any]]:
     """Images per second in batches of 1,000, and the latency of one image, of systems in turn, fp32.
 
     In torch (eager, channels_last, images normalised beforehand) and in ONNX Runtime (the exported graph, from uint8).
@@ -254,8 +255,8 @@ def time_inference(data: Mnist, rounds: int, names: Sequence[str]) -> list[dict[
                 model = models[name]
                 ones = [slice(k, k + 1) for k in range(20)]
                 eager = [partial(network, image[k], addend[k]) for k in ones]
-                onnx = [partial(model.answer, images[k], addends[k]) for k in ones]
-                whole = (_time(partial(network, image, addend)), _time(partial(model.answer, images, addends)))
+                onnx = [partial(model.predict, images[k], addends[k]) for k in ones]
+                whole = (_time(partial(network, image, addend)), _time(partial(model.predict, images, addends)))
                 timed[name].append((*whole, _time_ones(eager), _time_ones(onnx)))
     rows = []
     for name, network in networks.items():
@@ -277,9 +278,9 @@ def time_inference(data: Mnist, rounds: int, names: Sequence[str]) -> list[dict[
     return rows
 
 
-def _export_untrained(name: str, network: Network) -> Model:
+def _export_untrained(name: str, network: Network) -> OnnxModel:
     graph = convert_network(network, find_system(name).recipe)
-    return Model(attach_metadata(graph, {}), name)
+    return OnnxModel(attach_metadata(graph, {}), name)
 
 
 def _time_ones(works: Sequence[Callable[[], object]]) -> float:
@@ -319,7 +320,9 @@ def main() -> None:
         rows = time_published(data, given.images or 10_000, given.rounds or 1, given.systems)
     else:
         if given.images is not None:
-            data = Mnist(Part(data.train.images[: given.images], data.train.digits[: given.images]), data.test, data.sha256)
+            data = Dataset(
+                LabelledImages(data.train.images[: given.images], data.train.digits[: given.images]), data.test, data.sha256
+            )
         contestants: dict[str, Callable[[], Timed]] = {
             "fast": partial(train_ours, "auto", few),
             "fast in fp32": partial(train_ours, "fp32", few),
@@ -329,7 +332,7 @@ def main() -> None:
         rows = time_training(contestants, given.rounds or 9)
     print_rows(rows, *rows[0])
     if given.images is None and given.systems == measured:
-        origin = describe_measurement("threads", "python", "torch")
+        origin = origin_columns("threads", "python", "torch")
         path = Path(given.out) / f"speed-{given.what}.csv"
         write_csv(path, [{**origin, **row} for row in rows])
         print(f"The rows are in {path}")

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import seesum
-from seesum.checkpoint import DEFAULT_RUN
-from seesum.console import print_rows
-from seesum.files import write_csv
-from seesum.models import FILE
+from seesum.base.files import write_csv
+from seesum.cli.output import print_rows
+from seesum.reading.onnx_model import MODEL_FILE
+from seesum.runs.names import DEFAULT_RUN
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "three.png"
 
@@ -63,8 +63,8 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / DEFAULT_RUN
-        shutil.copytree(Path(seesum.__file__).parent / "data" / "networks" / DEFAULT_RUN, weights)
-        (weights / FILE).unlink()
+        shutil.copytree(Path(seesum.__file__).parent / "networks" / "weights" / DEFAULT_RUN, weights)
+        (weights / MODEL_FILE).unlink()
         ask = ["predict", str(EXAMPLE), "--add", "7"]
         commands = {"--help": ["--help"], "predict, ONNX Runtime": ask, "predict, torch": [*ask, "--run", str(weights)]}
         spent: dict[str, list[Spent]] = {name: [] for name in commands}
@@ -78,9 +78,9 @@ def main() -> None:
         rows.append(row | {"memory_mib": f"{middle.memory:.0f}"})
     print_rows(rows, *rows[0])
     if given.rounds >= 5:
-        from seesum.provenance import describe_measurement  # torch, which would count as memory
+        from seesum.runs.provenance import origin_columns
 
-        origin = describe_measurement("cores", "python", "torch")
+        origin = origin_columns("cores", "python", "torch")
         write_csv(given.out / "start.csv", [{**origin, **row} for row in rows])
         print(f"The rows are in {given.out / 'start.csv'}")
 

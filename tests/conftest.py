@@ -19,9 +19,9 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side, a core each: torch must not take them all
 
 import seesum
-from seesum import cli
-from seesum.checkpoint import Run
-from seesum.mnist import NAMINGS, Mnist, Part, load_mnist
+from seesum.cli import app as cli
+from seesum.data.idx import NAMINGS, Dataset, LabelledImages, load_mnist
+from seesum.runs.run import Run
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:
@@ -30,7 +30,7 @@ def write_idx(path: Path, array: np.ndarray) -> None:
     path.write_bytes(header + array.astype(np.uint8).tobytes())
 
 
-def write_folder(folder: Path, train: Part, test: Part) -> Path:
+def write_folder(folder: Path, train: LabelledImages, test: LabelledImages) -> Path:
     """The four files of a data set under MNIST's names."""
     folder.mkdir(parents=True, exist_ok=True)
     naming = NAMINGS["MNIST"]
@@ -48,16 +48,16 @@ def plain_terminal() -> None:
 
 
 @pytest.fixture(scope="session")
-def mnist() -> Mnist:
+def mnist() -> Dataset:
     return load_mnist()
 
 
 @pytest.fixture(scope="session")
-def small_data(mnist: Mnist, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_data(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """600 training and 100 test images as IDX files."""
-    train = Part(mnist.train.images[:600], mnist.train.digits[:600])
+    train = LabelledImages(mnist.train.images[:600], mnist.train.digits[:600])
     return write_folder(
-        tmp_path_factory.mktemp("data") / "small", train, Part(mnist.test.images[:100], mnist.test.digits[:100])
+        tmp_path_factory.mktemp("data") / "small", train, LabelledImages(mnist.test.images[:100], mnist.test.digits[:100])
     )
 
 

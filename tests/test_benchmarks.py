@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import seesum
-from seesum.files import read_csv
+from seesum.base.files import read_csv
 
 ROOT = Path(__file__).parents[1]
 

@@ -14,15 +14,22 @@ from urllib.request import urlopen
 import pytest
 
 from conftest import start_server
-from seesum.checkpoint import SHIPPED, Run
-from seesum.files import read_csv
-from seesum.systems import SYSTEMS
+from seesum.base.files import read_csv
+from seesum.networks.systems import SYSTEMS
+from seesum.runs.run import SHIPPED, Run
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "results" / "README.md"]
 SMALL = {
     "train": ["--epochs", "1", "--images", "500"],
-    "study": ["--epochs=1", "--images=500", "--seeds=1", "--set=drawn=20", "--set=non_digits=20", "--set=teachers="],
+    "study": [
+        "--epochs=1",
+        "--images=500",
+        "--seeds=1",
+        "--set=synthetic_digits=20",
+        "--set=synthetic_non_digits=20",
+        "--set=teachers=",
+    ],
     "reproduce": ["--epochs", "1", "--images", "64", "--seeds", "1"],
     "compare": ["--epochs", "1", "--images", "64", "--seeds", "1"],
 }

@@ -5,63 +5,68 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
-    from seesum.adders import ADDERS as ADDERS
-    from seesum.campaigns import compare as compare, reproduce as reproduce, study as study
-    from seesum.checkpoint import Run as Run
-    from seesum.decoding import PictureError as PictureError
-    from seesum.judgements import calibrate as calibrate, evaluate as evaluate
-    from seesum.mnist import load_mnist as load_mnist
-    from seesum.predictions import predict as predict
-    from seesum.reader import Answer as Answer, Reader as Reader
-    from seesum.recipe import InputError as InputError, JobError as JobError, Recipe as Recipe
-    from seesum.serving import serve as serve
-    from seesum.studies import Study as Study
-    from seesum.systems import SYSTEMS as SYSTEMS
-    from seesum.verbs import (
-        export as export,
-        list_systems as list_systems,
-        report as report,
-        show as show,
-        train as train,
-    )
+    from seesum.base.errors import InputError as InputError, JobError as JobError
+    from seesum.base.recipe import Augmentation as Augmentation, Recipe as Recipe
+    from seesum.data.idx import Dataset as Dataset, LabelledImages as LabelledImages, load_mnist as load_mnist
+    from seesum.networks.adders import ADDERS as ADDERS
+    from seesum.networks.systems import SYSTEMS as SYSTEMS
+    from seesum.reading.decoding import PictureError as PictureError
+    from seesum.reading.reader import Answer as Answer, Reader as Reader
+    from seesum.runs.run import Run as Run
+    from seesum.studies.seeds import Study as Study
+    from seesum.verbs.calibrate import calibrate as calibrate
+    from seesum.verbs.compare import compare as compare
+    from seesum.verbs.evaluate import evaluate as evaluate
+    from seesum.verbs.export import export as export
+    from seesum.verbs.predict import predict as predict
+    from seesum.verbs.report import report as report
+    from seesum.verbs.reproduce import reproduce as reproduce
+    from seesum.verbs.serve import serve as serve
+    from seesum.verbs.show import show as show
+    from seesum.verbs.study import study as study
+    from seesum.verbs.systems import systems as systems
+    from seesum.verbs.train import train as train
 
-_HOMES = {
-    "ADDERS": "adders",
-    "Answer": "reader",
-    "JobError": "recipe",
-    "InputError": "recipe",
-    "PictureError": "decoding",
-    "Reader": "reader",
-    "Recipe": "recipe",
-    "Run": "checkpoint",
-    "SYSTEMS": "systems",
-    "Study": "studies",
-    "calibrate": "judgements",
-    "compare": "campaigns",
-    "evaluate": "judgements",
-    "export": "verbs",
-    "list_systems": "verbs",
-    "load_mnist": "mnist",
-    "predict": "predictions",
-    "report": "verbs",
-    "reproduce": "campaigns",
-    "serve": "serving",
-    "show": "verbs",
-    "study": "campaigns",
-    "train": "verbs",
+_MODULES = {
+    "ADDERS": "networks.adders",
+    "Answer": "reading.reader",
+    "Augmentation": "base.recipe",
+    "Dataset": "data.idx",
+    "InputError": "base.errors",
+    "JobError": "base.errors",
+    "LabelledImages": "data.idx",
+    "PictureError": "reading.decoding",
+    "Reader": "reading.reader",
+    "Recipe": "base.recipe",
+    "Run": "runs.run",
+    "SYSTEMS": "networks.systems",
+    "Study": "studies.seeds",
+    "calibrate": "verbs.calibrate",
+    "compare": "verbs.compare",
+    "evaluate": "verbs.evaluate",
+    "export": "verbs.export",
+    "load_mnist": "data.idx",
+    "predict": "verbs.predict",
+    "report": "verbs.report",
+    "reproduce": "verbs.reproduce",
+    "serve": "verbs.serve",
+    "show": "verbs.show",
+    "study": "verbs.study",
+    "systems": "verbs.systems",
+    "train": "verbs.train",
 }
-"""Public name -> its module, imported when the name is first used: importing seesum costs nothing."""
+"""Public name -> its module, imported when the name is first used, so that importing seesum costs nothing."""
 
-__all__ = sorted(_HOMES)
+__all__ = sorted(_MODULES)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'seesum' has no attribute {name!r}")
-    return getattr(import_module(f"seesum.{_HOMES[name]}"), name)
+    return getattr(import_module(f"seesum.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

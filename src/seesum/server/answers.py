@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seesum.decoding import PictureError
-from seesum.preprocess import Prepared, prepare_picture
-from seesum.reader import Answer, Reader
+from seesum.reading.decoding import PictureError
+from seesum.reading.preprocessing import Prepared, prepare_picture
+from seesum.reading.reader import Answer, Reader
 from seesum.server.limits import Limits, RequestError
 from seesum.server.uploads import Question, open_picture
 from seesum.server.workers import Questions, Reply
@@ -56,5 +56,5 @@ class Answerer:
         if question.explain:
             values["image"] = image.tolist()
         if question.saliency:
-            values["saliency"] = np.round(self.reader.trace_saliency(image, answer.digit), 3).tolist()
+            values["saliency"] = np.round(self.reader.compute_saliency(image, answer.digit), 3).tolist()
         return json.dumps(values).encode()

@@ -18,14 +18,9 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 import seesum
-from seesum.reader import Reader
+from seesum.reading.reader import Reader
 from seesum.server.answers import Answerer
-from seesum.server.contract import (
-    describe_answer,
-    describe_explained,
-    describe_request,
-    describe_responses,
-)
+from seesum.server.contract import describe_answer, describe_explained, describe_request, describe_responses
 from seesum.server.counters import Counters
 from seesum.server.guard import Guard
 from seesum.server.limits import Limits, RequestError
@@ -52,7 +47,7 @@ def build_app(reader: Reader, about: dict[str, Any], limits: Limits | None = Non
 
     Args:
         reader: answers.
-        about: what GET /adder says: see ``serving.describe_adder``.
+        about: what GET /adder says: see ``adder.describe_adder``.
         limits: bounds on requests; None for the usual ones.
         any_host: whether requests may name any ``Host``.
     """
@@ -84,7 +79,7 @@ def build_app(reader: Reader, about: dict[str, Any], limits: Limits | None = Non
 
 
 def _add_questions(app: FastAPI, workers: Workers, limits: Limits, reader: Reader) -> None:
-    answer = describe_answer(reader.operation.answers, reader.operation.lowest)
+    answer = describe_answer(reader.operation.num_classes, reader.operation.lowest)
 
     async def ask(question: Question) -> Response:
         (reply,) = await workers.ask([question])

@@ -42,7 +42,11 @@ def describe_answer(answers: int, lowest: int) -> Schema:
         "digit_probabilities": {**digits, "description": "Of the digits 0 to 9."},
         "sum_probabilities": {**sums, "description": f"Of the sums {lowest} to {lowest + answers - 1}."},
         "confidence": {**SHARE, "description": "Probability of the less certain output, over found (2 if 0)."},
-        "found": {"type": "integer", "minimum": 0, "description": "How many digits there seem to be; the largest is read."},
+        "digits_found": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "How many digits there seem to be; the largest is read.",
+        },
         "unsure": {"type": "boolean", "description": "Whether not to rely on it: too little confidence, or not one digit."},
     }
     return {"type": "object", "required": list(properties), "properties": properties}

@@ -13,8 +13,8 @@ from typing import Any
 
 from PIL import Image
 
-from seesum.reader import check_addend
-from seesum.recipe import InputError
+from seesum.base.errors import InputError
+from seesum.reading.reader import check_addend
 from seesum.server.limits import Limits, RequestError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")

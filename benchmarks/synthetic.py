@@ -1,0 +1,44 @@
+"""What is drawn for training beside MNIST: a row of each digit in all its forms, then non-digits.
+
+    python benchmarks/drawn.py                     # writes docs/drawn.png
+    python benchmarks/drawn.py drawn.png --seed 1
+
+Look at it after every change of forms: what a person would read otherwise must not be soft_targets.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from seesum.data.glyphs import DIGITS
+from seesum.data.rendering import TRACE, render_non_digits, render_traces, trace_glyph, vary_handwriting
+
+COLUMNS, BLANKS = 20, 3
+"""Images in a row, and rows of non-digits."""
+
+
+def main() -> None:
+    """Draw, and write the picture."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("path", nargs="?", type=Path, default=Path("docs/drawn.png"))
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    rng = np.random.default_rng(options.seed)
+    rows = []
+    for forms in DIGITS.values():
+        traces = [trace_glyph(forms[place % len(forms)], 1, TRACE, rng) for place in range(COLUMNS)]
+        rows.append(render_traces(vary_handwriting(np.concatenate(traces), rng), rng))
+    blanks = render_non_digits(COLUMNS * BLANKS, rng)
+    rows += np.split(blanks[rng.permutation(len(blanks))], BLANKS)
+    sheet = 255 - np.concatenate([np.concatenate(list(row), 1) for row in rows])
+    picture = Image.fromarray(sheet).resize((2 * sheet.shape[1], 2 * sheet.shape[0]), Image.Resampling.BICUBIC)
+    picture.quantize(16).save(options.path, optimize=True)
+    print(f"The picture is {options.path}")
+
+
+if __name__ == "__main__":
+    main()

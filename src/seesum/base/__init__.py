@@ -1,0 +1,16 @@
+"""What everything else stands on: recipes, errors, files, devices and progress.
+
+Read the files in this order:
+
+- ``errors.py``: the two errors that a user sees
+- ``registry.py``: look up an entry by its name
+- ``compatibility.py``: the names of earlier formats; nothing else knows them
+- ``recipe.py``: Recipe and Augmentation: everything that decides which weights come out
+- ``settings.py``: changes of a recipe as text, and which fields have an option
+- ``files.py``: files that are written whole or not at all, and checked when read
+- ``devices.py``: CPU, CUDA or MPS; fp32 or bf16
+- ``progress.py``: a live bar on a terminal, plain lines elsewhere
+
+Add a field of a recipe in ``recipe.py``. Its default must leave older runs as they were. A field that gets another name goes
+into the table of ``compatibility.py``, with a new format number.
+"""

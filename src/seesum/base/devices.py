@@ -1,0 +1,55 @@
+"""Which device and which precision a run computes with."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+import torch
+
+from seesum.base.errors import InputError
+from seesum.base.registry import look_up
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device that ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``mps`` means here.
+
+    Raises:
+        InputError: an unknown name, or a device that this machine, or this build of torch, does not have.
+    """
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return torch.device(next(device for device, there in available.items() if there))
+    if not look_up(available, name, "device"):
+        raise InputError(f"torch {torch.__version__} sees no {name} device here; use --device auto or cpu")
+    return torch.device(name)
+
+
+def use_cudnn(tf32: bool) -> AbstractContextManager[None]:
+    """A GPU's fast kernels, with or without its short float32, for a block; torch's own switches them off unless told."""
+    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, allow_tf32=tf32)
+    return flags
+
+
+def native_precision(name: str, device: torch.device) -> str:
+    """``fp32`` or ``bf16``; ``auto`` is bf16 where the hardware multiplies it natively.
+
+    Raises:
+        InputError: an unknown name.
+    """
+    precisions = {"fp32": "fp32", "bf16": "bf16", "auto": "bf16" if supports_bf16(device) else "fp32"}
+    return look_up(precisions, name, "precision")
+
+
+def supports_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies bf16 in hardware. Elsewhere torch emulates it, many times slower than fp32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        # private names, the only place where torch tells; a release without them means fp32
+        names = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+        return any(bool(getattr(torch.cpu, name, bool)()) for name in names)
+    return False

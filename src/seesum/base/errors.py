@@ -1,0 +1,33 @@
+"""The two errors that a user sees, and the sentences for a missing package and for lists of names. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import import_module
+from types import ModuleType
+
+
+class InputError(ValueError):
+    """The user gave something wrong. The message is one sentence: what is wrong, what was expected, what to do."""
+
+
+class JobError(RuntimeError):
+    """A job failed although its input was right. The message is one sentence."""
+
+
+def import_extra(name: str, extra: str) -> ModuleType:
+    """Import a package that only an extra of ``pyproject.toml`` installs.
+
+    Raises:
+        JobError: it is not installed; the sentence says how to install it.
+    """
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        raise JobError(f'this needs {name}, which is not installed; install it with: pip install "seesum[{extra}]"') from error
+
+
+def join_names(names: Iterable[str]) -> str:
+    """Join names as a person lists them: ``a, b and c``."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last

@@ -1,0 +1,148 @@
+"""Files: written whole or not at all, checked when read, never pickle."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seesum.base.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PathLike = str | os.PathLike[str]
+"""A path, as text or as an object."""
+
+
+def check_file(path: str | os.PathLike[str]) -> Path:
+    """The path of a file about to be written.
+
+    Raises:
+        InputError: its folder does not exist, or it is a folder itself.
+    """
+    target = Path(path)
+    if not target.parent.is_dir() or target.is_dir() or not os.access(target.parent, os.W_OK):
+        raise InputError(f"{target} cannot be written; give a file in a folder that exists and may be written to")
+    return target
+
+
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """A folder for results, made if it is not there.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path} cannot be made a folder ({error}); give --out another") from error
+    return Path(path)
+
+
+def write_atomically(path: Path, data: str | bytes) -> None:
+    """Write beside and rename, so that the file is whole or absent, whatever happens."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as beside:
+        try:
+            beside.write(data.encode() if isinstance(data, str) else data)
+            beside.flush()
+            os.fsync(beside.fileno())
+        except BaseException:
+            Path(beside.name).unlink()
+            raise
+    umask = os.umask(0)
+    os.umask(umask)
+    Path(beside.name).chmod(0o666 & ~umask)
+    Path(beside.name).replace(path)
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """One object, indented."""
+    write_atomically(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object that ``write_json`` wrote.
+
+    Raises:
+        InputError: the file is missing, or holds no object.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(values, dict):
+            raise TypeError("not an object")
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{path} cannot be read ({error}); the run is unfinished or damaged") from error
+    return values
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows as CSV under a header of the first row's keys."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0].keys() if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, text.getvalue())
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV that ``write_csv`` wrote; none if it is not there, or empty.
+
+    Raises:
+        InputError: it is no CSV with rows.
+    """
+    if not path.exists():
+        return []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read as CSV ({error}); give another file") from error
+    if not rows and path.stat().st_size:
+        raise InputError(f"{path} has text but no rows, so it is no CSV of ours; give another file")
+    return rows
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None) -> None:
+    """Tensors as safetensors, with JSON metadata and a SHA-256 over both."""
+    from safetensors.torch import save
+
+    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps(metadata or {}, sort_keys=True)
+    # one key, since safetensors writes several in no fixed order: the same tensors give the same bytes
+    write_atomically(path, save(kept, {"seesum": json.dumps({"metadata": text, "sha256": _digest(kept, text)})}))
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and metadata that ``save_tensors`` wrote.
+
+    Raises:
+        InputError: the file cannot be read, or its checksum is not that of its content.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            stored = json.loads((file.metadata() or {}).get("seesum", "{}"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({error}); it is damaged, so train the run anew") from error
+    text = stored.get("metadata", "")
+    if _digest(tensors, text) != stored.get("sha256"):
+        raise InputError(f"{path} is damaged (its checksum is wrong); train the run anew")
+    return tensors, json.loads(text)
+
+
+def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()

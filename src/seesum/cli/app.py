@@ -1,0 +1,80 @@
+"""The command ``seesum``: its commands, and what becomes of their errors. Imports no torch before a verb needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from seesum import __version__
+from seesum.base.errors import InputError, JobError
+from seesum.cli.calibrate import calibrate
+from seesum.cli.compare import compare
+from seesum.cli.evaluate import evaluate
+from seesum.cli.export import export
+from seesum.cli.predict import predict
+from seesum.cli.report import report
+from seesum.cli.reproduce import reproduce
+from seesum.cli.serve import serve
+from seesum.cli.show import show
+from seesum.cli.study import study
+from seesum.cli.systems import systems
+from seesum.cli.train import train
+
+app = typer.Typer(
+    name="seesum",
+    help="See a digit, say the sum: train, evaluate and use networks with two inputs (a picture, a number) and two "
+    "outputs (the digit, the sum).",
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback(invoke_without_command=True)
+def _top(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"seesum {__version__}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+for _command in (train, evaluate, predict, calibrate, show, report, export, study, reproduce, compare, serve, systems):
+    app.command()(_command)
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 done, 1 a failure, 2 bad input, 130 interrupted (typer's own)."""
+    from typer.exceptions import TyperException
+
+    try:
+        code = app(prog_name="seesum", standalone_mode=False)
+    except TyperException as error:
+        _complain(error.format_message(), 2)
+    except InputError as error:
+        _complain(str(error), 2)
+    except JobError as error:
+        _complain(str(error), 1)
+    except ModuleNotFoundError as error:
+        package = (error.name or "seesum").partition(".")[0]
+        if package == "seesum":
+            raise
+        _complain(f"this needs {package}, which is not installed; install it with: pip install {package}", 1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except OSError as error:
+        _complain(f"{error.filename or 'a file'} cannot be read or written ({error.strerror or error})", 1)
+    else:
+        raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _complain(sentence: str, code: int) -> None:
+    typer.echo(f"seesum: {sentence}", err=True)
+    raise SystemExit(code)

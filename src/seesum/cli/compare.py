@@ -1,0 +1,35 @@
+"""The command compare."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from seesum.cli.options import Data, Device, Json, Seeds, add_recipe_options
+from seesum.cli.output import print_json, print_rows
+
+
+@add_recipe_options("epochs", "images")
+def compare(
+    adders: Annotated[list[str] | None, typer.Argument(metavar="ADDER...", help="Default: all.")] = None,
+    seeds: Seeds = 5,
+    device: Device = "auto",
+    data: Data = None,
+    out: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Folder for adders.csv and pictures. Default: results.")
+    ] = None,
+    as_json: Json = False,
+    *,
+    fields: dict[str, Any],
+) -> None:
+    """Train one encoder with every adder, and show what each way of combining the inputs is worth."""
+    import seesum
+
+    made = seesum.compare(*(adders or []), seeds=seeds, data=data, out=out, device=device, **fields)
+    if as_json:
+        print_json({"folder": str(made.folder), "rows": made.rows})
+        return
+    accuracies = ("digit_accuracy", "sum_accuracy", "both_accuracy", "consistency", "held_out_sum_accuracy")
+    print_rows(made.rows, "adder", "condition", *(f"{name}_mean" for name in accuracies))
+    typer.echo(f"The rows are in {made.folder / 'adders.csv'}, the pictures are beside them")

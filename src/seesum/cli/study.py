@@ -1,0 +1,47 @@
+"""The command study."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from seesum.base.settings import FLAGS
+from seesum.cli.options import Data, Device, Json, Seeds, Set, System, Test, add_recipe_options, gather_changes
+from seesum.cli.output import make_table, print_json, print_table
+
+
+@add_recipe_options(*(name for name in FLAGS if name != "seed"))
+def study(
+    system: System = None,
+    seeds: Seeds = 5,
+    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Append a row to this file.")] = None,
+    change: Set = None,
+    test: Test = False,
+    data: Data = None,
+    device: Device = "auto",
+    out: Annotated[str | None, typer.Option(metavar="DIR", help="Directory of the study. Default: one under runs.")] = None,
+    as_json: Json = False,
+    *,
+    fields: dict[str, Any],
+) -> None:
+    """Train one recipe with several seeds; give mean, standard deviation and interval. A stopped study continues."""
+    from dataclasses import asdict
+
+    import seesum
+    from seesum.networks.systems import DEFAULT_SYSTEM, find_system
+
+    changes = gather_changes(find_system(system or DEFAULT_SYSTEM).recipe, fields, change)
+    finished = seesum.study(system, seeds=seeds, csv=csv, data=data, device=device, out=out, test=test, **changes)
+    spreads = finished.spreads
+    if as_json:
+        row = {"directory": str(finished.directory), "n": len(finished.runs)}
+        print_json({**row, **{name: asdict(spread) for name, spread in spreads.items()}})
+        return
+    table = make_table(f"{len(finished.runs)} seeds", "mean", "std", "95 % interval of the mean")
+    for name, one in spreads.items():
+        style = "{:.3%}" if name.endswith("accuracy") else "{:.4f}"
+        mean, std, low, high = (style.format(value) for value in (one.mean, one.std, one.low, one.high))
+        table.add_row(name.replace("_", " "), mean, std, f"{low} to {high}")
+    print_table(table)
+    typer.echo(f"The runs are in {finished.directory}" + (f"; the row is in {csv}" if csv else ""))

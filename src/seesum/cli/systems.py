@@ -1,0 +1,17 @@
+"""The command systems."""
+
+from __future__ import annotations
+
+from seesum.cli.options import Json
+from seesum.cli.output import print_json, print_rows
+
+
+def systems(as_json: Json = False) -> None:
+    """List the systems with their parameters, adder and results."""
+    import seesum
+
+    rows = seesum.systems()
+    if as_json:
+        print_json({"systems": rows})
+        return
+    print_rows(rows, *rows[0])

@@ -1,0 +1,194 @@
+"""MNIST as arrays: the embedded files, or any folder of IDX files. The only place where bytes are parsed and checked."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import lzma
+import os
+import tempfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seesum.base.errors import InputError
+
+Images = NDArray[np.uint8]
+Digits = NDArray[np.int64]
+SIDE, BOX = 28, 20
+"""Pixels of an image, and of the square in its middle that MNIST fits digits into."""
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """One half of a data set."""
+
+    images: Images
+    """uint8 [N, 28, 28], ink bright on black."""
+    digits: Digits
+    """int64 [N], 0..9."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Training and test images with their digits, and the SHA-256 of each file they came from (uncompressed)."""
+
+    train: LabelledImages
+    test: LabelledImages
+    sha256: dict[str, str]
+
+
+class Naming(NamedTuple):
+    """The file names under which a collection is published, without ``.gz`` or ``.xz``, and how its images lie."""
+
+    train_images: str
+    train_digits: str
+    test_images: str
+    test_digits: str
+    transposed: bool
+
+
+NAMINGS = {
+    "MNIST": Naming(
+        "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", False
+    ),
+    "EMNIST digits": Naming(
+        "emnist-digits-train-images-idx3-ubyte",
+        "emnist-digits-train-labels-idx1-ubyte",
+        "emnist-digits-test-images-idx3-ubyte",
+        "emnist-digits-test-labels-idx1-ubyte",
+        True,
+    ),
+    "QMNIST": Naming(
+        "qmnist-train-images-idx3-ubyte",
+        "qmnist-train-labels-idx2-int",
+        "qmnist-test-images-idx3-ubyte",
+        "qmnist-test-labels-idx2-int",
+        False,
+    ),
+}
+
+CANONICAL_SHA256 = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+"""SHA-256 of the canonical MNIST files, uncompressed."""
+
+OPENERS: dict[str, Callable[[bytes], bytes]] = {"": bytes, ".gz": gzip.decompress, ".xz": lzma.decompress}
+IDX_TYPES: dict[int, np.dtype[Any]] = {0x08: np.dtype(">u1"), 0x0C: np.dtype(">i4")}
+
+
+def load_mnist(directory: str | os.PathLike[str] | None = None) -> Dataset:
+    """Load the embedded MNIST, or a folder of IDX files under the names of MNIST, EMNIST digits or QMNIST.
+
+    Args:
+        directory: folder with the four files, each plain, ``.gz`` or ``.xz``; None for the embedded MNIST, which is
+            decompressed once and then read from the user's cache directory.
+
+    Returns:
+        ``.train`` and ``.test``, each with ``.images`` uint8 [N, 28, 28] and ``.digits`` int64 [N].
+
+    Raises:
+        InputError: a file is missing, truncated or not what its name says; the sentence names it.
+    """
+    if directory is None:
+        return _assemble(NAMINGS["MNIST"], _read_embedded)
+    folder = Path(directory)
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}; give one that holds the four IDX files, or leave --data out")
+    naming = next((n for n in NAMINGS.values() if _find(folder, n.train_images)), None)
+    if naming is None:
+        expected = ", ".join(f"{n.train_images} ({collection})" for collection, n in NAMINGS.items())
+        raise InputError(f"{folder} holds no training images; expected one of {expected}, plain or with .gz or .xz")
+    return _assemble(naming, lambda name: _read_file(folder, name))
+
+
+def parse_idx(data: bytes, name: str) -> NDArray[Any]:
+    """Array in an IDX file of unsigned bytes or 32-bit integers, with the shape its header gives.
+
+    Raises:
+        InputError: the header is not IDX, or the length is not what the header says.
+    """
+    if len(data) < 4 or data[0] or data[1] or data[2] not in IDX_TYPES or len(data) < 4 + 4 * data[3]:
+        raise InputError(f"{name} is not an IDX file of bytes or integers; download it again")
+    dtype = IDX_TYPES[data[2]]
+    shape = tuple(int(n) for n in np.frombuffer(data, ">u4", count=data[3], offset=4))
+    start = 4 + 4 * data[3]
+    expected = start + dtype.itemsize * int(np.prod(shape, dtype=object))
+    if len(data) != expected:
+        raise InputError(f"{name} has {len(data):,} bytes where its header promises {expected:,}; download it again")
+    array: NDArray[Any] = np.frombuffer(data, dtype, offset=start).reshape(shape)
+    return array.astype(dtype.newbyteorder("="))
+
+
+def _assemble(naming: Naming, read: Callable[[str], bytes]) -> Dataset:
+    sha256: dict[str, str] = {}
+
+    def part(images_name: str, digits_name: str) -> LabelledImages:
+        raw = {name: read(name) for name in (images_name, digits_name)}
+        sha256.update({name: hashlib.sha256(data).hexdigest() for name, data in raw.items()})
+        images, digits = (parse_idx(data, name) for name, data in raw.items())
+        if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE) or images.dtype != np.uint8:
+            raise InputError(f"{images_name} holds {images.dtype} of shape {images.shape}; expected uint8 [N, 28, 28]")
+        if digits.ndim not in (1, 2):
+            raise InputError(f"{digits_name} holds an array of shape {digits.shape}; expected one label per image")
+        if digits.ndim == 2:
+            digits = digits[:, 0]  # QMNIST: eight columns, the first is the digit
+        if digits.shape != images.shape[:1] or not len(digits):
+            raise InputError(f"{digits_name} holds {len(digits):,} labels for {len(images):,} images; they must be equal")
+        if digits.min() < 0 or digits.max() > 9:
+            raise InputError(f"{digits_name} holds labels from {digits.min()} to {digits.max()}; expected digits 0 to 9")
+        if naming.transposed:
+            images = np.ascontiguousarray(images.transpose(0, 2, 1))
+        return LabelledImages(images.astype(np.uint8, copy=False), digits.astype(np.int64))
+
+    train = part(naming.train_images, naming.train_digits)
+    return Dataset(train, part(naming.test_images, naming.test_digits), sha256)
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    spellings = (name, name.replace("-idx", ".idx"))  # some mirrors write train-images.idx3-ubyte
+    return next((p for n in spellings for suffix in OPENERS if (p := folder / (n + suffix)).is_file()), None)
+
+
+def _read_file(folder: Path, name: str) -> bytes:
+    path = _find(folder, name)
+    if path is None:
+        raise InputError(f"{folder} lacks {name} (plain, .gz or .xz); put it beside the other three files")
+    try:
+        return OPENERS[path.suffix if path.suffix in OPENERS else ""](path.read_bytes())
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        raise InputError(f"{path} cannot be read ({error}); download it again") from error
+
+
+def _read_embedded(name: str) -> bytes:
+    """Uncompressed bytes of an embedded file: from the cache where its checksum is right, else unpacked and cached."""
+    import platformdirs
+
+    wanted = CANONICAL_SHA256[name]
+    cached = Path(platformdirs.user_cache_dir("seesum", appauthor=False)) / "mnist" / name
+    with contextlib.suppress(OSError):
+        data = cached.read_bytes()
+        if hashlib.sha256(data).hexdigest() == wanted:
+            return data
+    try:
+        data = lzma.decompress((files("seesum") / "data" / "mnist" / f"{name}.xz").read_bytes())
+    except (OSError, EOFError, lzma.LZMAError) as error:
+        raise InputError(f"the embedded file {name}.xz cannot be read ({error}); install seesum again") from error
+    if hashlib.sha256(data).hexdigest() != wanted:
+        raise InputError(f"the embedded file {name}.xz is not the canonical one; install seesum again")
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs a second a run and nothing else
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=cached.parent, delete=False) as beside:
+            beside.write(data)
+        Path(beside.name).replace(cached)
+    return data

@@ -1,0 +1,144 @@
+"""Accuracies over all addends, losses, consistency, calibration, confusion and intervals. numpy only."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seesum.data.idx import Digits
+from seesum.data.operations import ADDENDS, SMALLEST, Operation, Pairs
+
+
+class Probabilities(NamedTuple):
+    """What a network says of N images with A addends each."""
+
+    digit_p: NDArray[np.float32]
+    """Probabilities of the digits, [N, A, 10]."""
+    sum_p: NDArray[np.float32]
+    """Probabilities of the answer classes, [N, A, S]."""
+
+    @property
+    def confidence(self) -> NDArray[np.float32]:
+        """[N, A]: probability of the less certain output, as in an ``Answer`` to a picture of one digit."""
+        least: NDArray[np.float32] = np.minimum(self.digit_p.max(2), self.sum_p.max(2))
+        return least
+
+
+class PredictedClasses(NamedTuple):
+    """The winners of a probabilities over every addend, and what would have been right."""
+
+    digit: Digits
+    """[N, 10]: image, addend."""
+    sum: Digits
+    """[N, 10], answer classes."""
+    true_digit: Digits
+    """[N, 1]."""
+    true_sum: Digits
+    """[N, 10], answer classes."""
+
+
+def predict_classes(probabilities: Probabilities, digits: Digits, operation: Operation) -> PredictedClasses:
+    """Most probable digit and answer of each image with each addend 0..9, beside the truth."""
+    truth = digits[:, None]
+    true_sum = operation.classify(truth, np.arange(ADDENDS)[None, :])
+    return PredictedClasses(probabilities.digit_p.argmax(2), probabilities.sum_p.argmax(2), truth, true_sum)
+
+
+def compute_pair_metrics(probabilities: Probabilities, digits: Digits, operation: Operation) -> dict[str, float | int]:
+    """Metrics over all N images x 10 addends, under the names of ``metrics.json``.
+
+    Accuracies and ``consistency`` (share of pairs whose sum is the operation of their own digit and the addend) are
+    fractions of 1; losses are mean negative log-likelihoods in nats, ``loss`` the sum of both.
+    """
+    answers = predict_classes(probabilities, digits, operation)
+    digit_right, sum_right = answers.digit == answers.true_digit, answers.sum == answers.true_sum
+    implied = operation.classify(answers.digit, np.arange(ADDENDS)[None, :])
+    digit_loss = _negative_log(np.take_along_axis(probabilities.digit_p, answers.true_digit[..., None], 2))
+    sum_loss = _negative_log(np.take_along_axis(probabilities.sum_p, answers.true_sum[..., None], 2))
+    return {
+        "digit_accuracy": float(digit_right.mean()),
+        "sum_accuracy": float(sum_right.mean()),
+        "both_accuracy": float((digit_right & sum_right).mean()),
+        "digit_loss": digit_loss,
+        "sum_loss": sum_loss,
+        "loss": digit_loss + sum_loss,
+        "consistency": float((implied == answers.sum).mean()),
+        "digit_ece": compute_ece(probabilities.digit_p.max(2), digit_right),
+        "sum_ece": compute_ece(probabilities.sum_p.max(2), sum_right),
+        "images": len(digits),
+        "pairs": len(digits) * ADDENDS,
+    }
+
+
+def compute_subset_accuracy(
+    probabilities: Probabilities, digits: Digits, operation: Operation, pairs: Pairs
+) -> dict[str, float]:
+    """Accuracies of both outputs on the images and addends whose (digit, addend) is among ``pairs``; empty if none is."""
+    answers = predict_classes(probabilities, digits, operation)
+    among = pairs[answers.true_digit, np.arange(ADDENDS)[None, :]]
+    if not among.any():
+        return {}
+    return {
+        "digit_accuracy": float((answers.digit == answers.true_digit)[among].mean()),
+        "sum_accuracy": float((answers.sum == answers.true_sum)[among].mean()),
+    }
+
+
+def compute_breakdown(probabilities: Probabilities, digits: Digits, operation: Operation) -> dict[str, list[dict[str, Any]]]:
+    """Accuracies of both outputs for each digit (``per_digit``) and for each addend (``per_addend``).
+
+    A digit that does not occur has ``images`` 0 and accuracies of None.
+    """
+    answers = predict_classes(probabilities, digits, operation)
+    digit_right, sum_right = answers.digit == answers.true_digit, answers.sum == answers.true_sum
+
+    def row(name: str, value: int, where: Any) -> dict[str, Any]:
+        count = len(digit_right[where])
+        right = {"digit_accuracy": digit_right, "sum_accuracy": sum_right}
+        means = {key: float(values[where].mean()) if count else None for key, values in right.items()}
+        return {name: value, "images": count, **means}
+
+    return {
+        "per_digit": [row("digit", value, digits == value) for value in range(10)],
+        "per_addend": [row("addend", value, np.s_[:, value]) for value in range(ADDENDS)],
+    }
+
+
+def confusion_matrix(winners: Digits, truth: Digits, classes: int) -> Digits:
+    """Counts [classes, classes] of true class (row) and winning class (column); the arrays broadcast."""
+    winners, truth = np.broadcast_arrays(winners, truth)
+    return np.bincount((truth * classes + winners).ravel(), minlength=classes**2).reshape(classes, classes)
+
+
+def compute_ece(confidence: NDArray[np.float32], right: NDArray[np.bool_], bins: int = 15) -> float:
+    """Expected calibration error: mean gap between confidence and accuracy over equal-width bins.
+
+    Source: Guo et al. 2017, "On calibration of modern neural networks", arXiv 1706.04599; 15 bins as there.
+    """
+    confidence, right = confidence.ravel().astype(np.float64), right.ravel().astype(np.float64)
+    which = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    gaps = np.bincount(which, confidence - right, bins)
+    return float(np.abs(gaps).sum() / len(confidence))
+
+
+def wilson_interval(share: float, count: int) -> tuple[float, float]:
+    """95 % Wilson interval of a share seen in ``count`` independent trials.
+
+    For the accuracy over pairs, ``count`` is the number of images: the ten pairs of an image are right or wrong together.
+    """
+    z = 1.959964
+    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def format_percent(share: float | None) -> str:
+    """A fraction of 1 in percent; ``none`` where there is nothing to take it of."""
+    return "none" if share is None else f"{share:.2%}"
+
+
+def _negative_log(p: NDArray[np.float32]) -> float:
+    return float(-np.log(np.maximum(p.astype(np.float64), SMALLEST)).mean())

@@ -1,0 +1,15 @@
+"""The networks: encoders, adders, and the systems that join them with a recipe.
+
+Read the files in this order:
+
+- ``contract.py``: what an encoder gives, what an adder does, what a network answers
+- ``tables.py``: adders that learn the table of the operation
+- ``adders.py``: all other adders, and the registry of adders
+- ``network.py``: an encoder, a digit head and an adder as one module; its layers as a table
+- ``system.py``: what a system is: an encoder, a recipe and its results
+- ``blocks.py``: layers that encoders are built from
+- ``systems/``: the systems, one file each, and their registry
+- ``weights/``: the trained networks that come with the package
+
+Add a system as a file in ``systems/``, with its name in ``systems/__init__.py``. Add an adder in ``adders.py``.
+"""

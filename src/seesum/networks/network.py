@@ -1,0 +1,112 @@
+"""The network: an encoder, a digit head where the adder reads logits, and an adder; and what a system is."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from seesum.networks.contract import Adder, Encoded, Output
+
+
+class Network(nn.Module):
+    """The two-input, two-output network of every system. Its halves are apart so that ten addends cost one encoder."""
+
+    def __init__(self, encoder: nn.Module, adder: Adder, head_bias: bool = True) -> None:
+        """Join the parts.
+
+        Args:
+            encoder: image [B, 1, 28, 28] -> features [B, F].
+            adder: one of ``ADDERS``, made for F features.
+            head_bias: whether the digit head, a linear layer from features to digit logits, has a bias.
+        """
+        super().__init__()
+        self.encoder = encoder
+        self.digit_head = nn.Linear(adder.features, 10, bias=head_bias) if adder.reads_logits else None
+        self.adder = adder
+        self.temperature = 1.0
+        """By what digit logits are divided; not learned, but set by calibration afterwards."""
+
+    def encode(self, image: Tensor) -> Encoded:
+        """Image [B, 1, 28, 28] float, normalised -> features [B, F] and digit logits [B, 10]."""
+        features = self.encoder(image)
+        logits = None if self.digit_head is None else self.digit_head(features)
+        return Encoded(features, logits if logits is None or self.temperature == 1 else logits / self.temperature)
+
+    def add(self, encoded: Encoded, addend: Tensor) -> Output:
+        """Encoded images and addend [B] int64 -> both outputs."""
+        output: Output = self.adder(encoded.features, encoded.digit_logits, addend)
+        return output
+
+    def forward(self, image: Tensor, addend: Tensor) -> Output:
+        """Image [B, 1, 28, 28] float, normalised, and addend [B] int64 -> both outputs."""
+        return self.add(self.encode(image), addend)
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Number of trainable parameters."""
+    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+
+
+class Layer(NamedTuple):
+    """One module that computes, as a summary lists it."""
+
+    name: str
+    """Its path in the network: ``encoder.0``."""
+    kind: str
+    """Its class, with its settings: ``Conv2d(1, 24, ...)``."""
+    shape: tuple[int, ...]
+    """Of its output for one image, without the batch."""
+    parameters: int
+    """Trainable ones, which count once however often they are used."""
+    uses: int
+    """How often it computes for one image."""
+
+
+def describe_layers(network: Network) -> list[Layer]:
+    """The layers of a network in the order in which they compute; an adder's own weights count as the adder's."""
+    layers: dict[str, Layer] = {}
+
+    def note(name: str, module: nn.Module, result: Any) -> None:
+        tensor = result if isinstance(result, Tensor) else result.sum_logp
+        own = sum(p.numel() for p in module.parameters(recurse=False) if p.requires_grad)
+        kind = str(module) if not list(module.children()) else type(module).__name__
+        uses = layers[name].uses + 1 if name in layers else 1
+        layers[name] = Layer(name, kind, tuple(tensor.shape[1:]), own, uses)
+
+    hooks = [
+        module.register_forward_hook(lambda m, _, result, name=name: note(name, m, result))
+        for name, module in network.named_modules()
+        if not list(module.children()) or list(module.parameters(recurse=False)) or isinstance(module, Adder)
+    ]
+    was_training, device = network.training, next(network.parameters()).device
+    network.eval()
+    with torch.no_grad():
+        network(torch.zeros(1, 1, 28, 28, device=device), torch.zeros(1, dtype=torch.int64, device=device))
+    network.train(was_training)
+    for hook in hooks:
+        hook.remove()
+    return list(layers.values())
+
+
+def format_layers(network: Network) -> str:
+    """Layers, output shapes for one image, and parameter counts as lines of text."""
+    rows = [
+        (
+            layer.name,
+            layer.kind + f", {layer.uses} times" * (layer.uses > 1),
+            "x".join(map(str, layer.shape)),
+            f"{layer.parameters:,}",
+        )
+        for layer in describe_layers(network)
+    ]
+    rows = [("layer", "kind", "output", "parameters"), *rows, ("all", "", "", f"{count_parameters(network):,}")]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column == 3 else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )

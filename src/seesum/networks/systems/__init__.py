@@ -1,0 +1,45 @@
+"""The systems: network + recipe + results, one file each. Add a system here."""
+
+from __future__ import annotations
+
+from seesum.base.recipe import Recipe
+from seesum.base.registry import look_up
+from seesum.networks.network import Network
+from seesum.networks.system import System
+from seesum.networks.systems.best import BEST
+from seesum.networks.systems.deep import DEEP
+from seesum.networks.systems.fast import FAST
+from seesum.networks.systems.hand import HAND
+from seesum.networks.systems.hard_fusion import HARD_FUSION
+from seesum.networks.systems.identity_adder import IDENTITY_ADDER
+from seesum.networks.systems.logit import LOGIT
+from seesum.networks.systems.micro import MICRO
+from seesum.networks.systems.plain import PLAIN
+from seesum.networks.systems.squeeze import SQUEEZE
+from seesum.networks.systems.tiny import TINY
+from seesum.networks.systems.wide import WIDE
+
+SYSTEMS: dict[str, System] = {
+    system.recipe.system: system
+    for system in (SQUEEZE, WIDE, IDENTITY_ADDER, HARD_FUSION, LOGIT, FAST, BEST, HAND, TINY, MICRO, PLAIN, DEEP)
+}
+DEFAULT_SYSTEM = FAST.recipe.system
+"""What ``train`` trains when no system is named."""
+
+
+def find_system(name: str) -> System:
+    """The system of that name.
+
+    Raises:
+        InputError: an unknown name; the sentence lists the known ones.
+    """
+    return look_up(SYSTEMS, name, "system")
+
+
+def build_network(recipe: Recipe) -> Network:
+    """The network that a recipe trains, with fresh weights from torch's global generator.
+
+    Raises:
+        InputError: an unknown system, adder or operation, or an adder that cannot represent the operation.
+    """
+    return find_system(recipe.system).build_network(recipe)

@@ -1,0 +1,50 @@
+"""Ours, the smallest: 99 % on both outputs with fewer than 700 parameters.
+
+Where its parameters are: 80 in the first convolution and its norm; 136 in one separable convolution that is used five
+times, at two resolutions, with 40 in its norms; 286 in a readout that knows where, 13 in its norm; 140 in the digit head.
+The sum is exact and has none. What costs none: the image is set upright first, and a trained network looks thirteen times.
+
+Choices were made on the 12,000 validation images; LOG.md has them all.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from seesum.base.recipe import Augmentation, Recipe
+from seesum.networks.blocks import Loop, build_small_encoder, separate_convolution
+from seesum.networks.system import Result, System
+
+CHANNELS, FEATURES = 8, 13
+
+
+def build_encoder() -> nn.Module:
+    """Image [B, 1, 28, 28] -> features [B, 13]."""
+
+    def build_loop() -> nn.Module:
+        return Loop(CHANNELS, [separate_convolution(CHANNELS, CHANNELS)], (0, 0, 0, Loop.POOL, 0, 0))
+
+    return build_small_encoder(CHANNELS, FEATURES, build_loop)
+
+
+MICRO = System(
+    recipe=Recipe(
+        system="micro",
+        adder="exact",
+        epochs=45,
+        batch_size=128,
+        optimiser="muon",
+        lr=0.01,
+        betas=(0.9, 0.95),
+        muon_lr=0.05,
+        momentum=0.9,
+        schedule="triangle",
+        warmup=0.2,
+        ema_decay=0.998,
+        augmentation=Augmentation(rotate=8, shift=0.04, scale=0.08, shear=0.08, elastic=0.4),
+    ),
+    summary="ours: fewer than 700 parameters, on an image set upright",
+    features=FEATURES,
+    build_encoder=build_encoder,
+    result=Result(digit=99.17, sum=99.17, runs=5),
+)

@@ -1,0 +1,40 @@
+"""Ours, small: 99.5 % on both outputs with fewer than the 7,364 parameters of the smallest published system, adder included.
+
+Where its parameters are: 160 in the first convolution and its norm; 4,672 in two convolutions that are each used twice;
+1,504 in two separable ones; 744 in a readout that knows where and its norm; 250 in the digit head. The sum is exact and
+has none. What costs none: the image is set upright first, and a trained network looks thirteen times.
+
+Choices were made on the 12,000 validation images; LOG.md has them all.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from seesum.networks.blocks import Loop, Shifted, build_small_encoder, separate_convolution
+from seesum.networks.system import Result, System
+from seesum.networks.systems.micro import MICRO
+
+CHANNELS, WIDE, FEATURES = 16, 32, 24
+
+
+def build_encoder() -> nn.Module:
+    """Image [B, 1, 28, 28] -> features [B, 24]."""
+    mixing = [nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1, bias=False) for _ in range(2)]
+
+    def build_middle() -> list[nn.Module]:
+        return [
+            *(separate_convolution(CHANNELS, WIDE), Shifted(WIDE), nn.ReLU()),
+            *(separate_convolution(WIDE, CHANNELS), Shifted(CHANNELS), nn.ReLU()),
+        ]
+
+    return build_small_encoder(CHANNELS, FEATURES, lambda: Loop(CHANNELS, mixing, (0, 0, Loop.POOL, 1, 1)), build_middle)
+
+
+TINY = System(
+    recipe=MICRO.recipe.replaced({"system": "tiny", "epochs": 24}),
+    summary="ours: no larger than the smallest published system",
+    features=FEATURES,
+    build_encoder=build_encoder,
+    result=Result(digit=99.61, sum=99.61, runs=5),
+)

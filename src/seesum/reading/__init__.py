@@ -1,0 +1,15 @@
+"""From any picture to an answer. No file here but ``exporting.py`` needs torch to be imported.
+
+Read the files in this order:
+
+- ``decoding.py``: a file, bytes, image or array -> colours; the only place that opens pictures
+- ``segmentation.py``: which pixels are ink: illumination, threshold, ruled lines, groups of strokes
+- ``location.py``: where in a picture a digit may be
+- ``cutout.py``: one such place -> the strokes of its digit, at one size
+- ``preprocessing.py``: all of these steps: a picture -> the 28x28 that a network expects
+- ``onnx_model.py``: a network in an ONNX file, answered by ONNX Runtime
+- ``reader.py``: Reader: pictures and addends -> answers
+- ``exporting.py``: a trained network -> an ONNX file
+
+Add a step of the preparation in the file of its subject, and to ``benchmarks/photos.py``, which measures what it is worth.
+"""

@@ -1,0 +1,10 @@
+"""Run directories: what is in them, which one a user means, and where it came from.
+
+Read the files in this order:
+
+- ``names.py``: the words by which a user names runs
+- ``run.py``: a run directory: recipe, weights, metrics, calibration
+- ``provenance.py``: versions, hardware, commit, and the command that makes a run again
+
+Add a file of a run directory as a property of ``Run`` in ``run.py``.
+"""

@@ -1,0 +1,111 @@
+"""Where a figure comes from: versions, hardware and commit."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from seesum.base.devices import resolve_device
+from seesum.base.recipe import Recipe
+from seesum.base.settings import FLAGS, format_change
+from seesum.data.idx import Dataset
+from seesum.networks.systems import find_system
+
+PACKAGES = ("torch", "numpy", "scipy", "pillow", "safetensors")
+
+
+def describe_origin(
+    recipe: Recipe, mnist: Dataset, data: str | os.PathLike[str] | None, device: str, test: bool, monitor: Sequence[str]
+) -> dict[str, Any]:
+    """What ``run.json`` says beside the recipe: what is measured, when, how, with what, on what, from which data."""
+    source = describe_data(mnist, data)
+    return {
+        "evaluation": {"test": test, "monitor": list(monitor)},
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "command": write_command(recipe, source["directory"], test),
+        "versions": collect_versions(),
+        "commit": find_commit(),
+        "hardware": describe_hardware(resolve_device(device).type, recipe.precision),
+        "data": source,
+    }
+
+
+def describe_data(mnist: Dataset, data: str | os.PathLike[str] | None) -> dict[str, Any]:
+    """Where a data set was read (None: it is the embedded one), and the SHA-256 of its files."""
+    return {"directory": None if data is None else str(Path(data).resolve()), "sha256": mnist.sha256}
+
+
+def write_command(recipe: Recipe, data: str | None, test: bool) -> str:
+    """The command line that trains a recipe and measures the same images."""
+    words = ["seesum", "train", recipe.system]
+    for name, value in recipe.changes_from(find_system(recipe.system).recipe).items():
+        words += [f"--{name.replace('_', '-')}", str(value)] if name in FLAGS else ["--set", format_change(name, value)]
+    return shlex.join([*words, *["--test"] * test, *(["--data", data] if data else [])])
+
+
+def collect_versions() -> dict[str, str]:
+    """Versions of seesum, Python and the packages on which a figure depends."""
+    import seesum
+
+    return {
+        "seesum": seesum.__version__,
+        "python": platform.python_version(),
+        **{package: version(package) for package in PACKAGES},
+    }
+
+
+def describe_hardware(device: str, precision: str) -> dict[str, str | int]:
+    """The machine on which a run runs: processor, cores, threads, GPU, and the precision it computes in."""
+    import torch
+
+    gpu = torch.cuda.get_device_name() if device == "cuda" else ""
+    return {
+        "processor": _name_processor(),
+        "cores": os.cpu_count() or 1,
+        "threads": torch.get_num_threads(),
+        "device": device,
+        "gpu": gpu,
+        "precision": precision,
+        "platform": platform.platform(),
+    }
+
+
+def origin_columns(*names: str) -> dict[str, str]:
+    """The first columns of a row in results/: date, commit, processor, and what else is named of hardware and versions."""
+    hardware = describe_hardware("cpu", "")
+    known = {**hardware, **collect_versions()}
+    origin = {"date": time.strftime("%Y-%m-%d"), "commit": find_commit(), "processor": str(hardware["processor"])}
+    return origin | {name: str(known[name]) for name in names}
+
+
+def find_commit() -> str:
+    """Commit of the checkout this package is imported from, with ``+`` where it has been changed; empty if installed."""
+    package = Path(__file__).parents[1]
+
+    def git(*words: str) -> str | None:
+        try:
+            done = subprocess.run(["git", "-C", str(package), *words], capture_output=True, text=True, timeout=10, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    if git("ls-files", "--error-unmatch", "__init__.py") is None:
+        return ""
+    commit = git("rev-parse", "--short=12", "HEAD") or ""
+    return commit + ("+" if git("status", "--porcelain", "--", str(package)) else "")
+
+
+def _name_processor() -> str:
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,263 @@
+"""Run directories: the recipe that ran, weights, metrics, calibration; and which run a user means."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seesum.base.compatibility import FORMAT, upgrade_calibration, upgrade_run
+from seesum.base.errors import InputError
+from seesum.base.files import load_tensors, read_csv, read_json, write_json
+from seesum.base.recipe import Recipe
+from seesum.data.idx import load_mnist
+from seesum.data.splits import Splits, split_images
+from seesum.measuring.calibration import Calibration
+from seesum.runs.names import DEFAULT_RUN, LATEST, RUNS
+
+if TYPE_CHECKING:
+    from seesum.networks.network import Network
+
+SHIPPED = Path(__file__).parents[1] / "networks" / "weights"
+"""Runs that come with the package, each in a folder with the name by which it is asked for."""
+RUN_FIELDS = ("recipe", "evaluation", "data", "versions", "hardware", "commit", "command", "started")
+"""What every ``run.json`` has."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory, and what is in it."""
+
+    directory: Path
+
+    def __post_init__(self) -> None:
+        """Take a path as text, too."""
+        object.__setattr__(self, "directory", Path(self.directory))
+
+    @cached_property
+    def info(self) -> dict[str, Any]:
+        """``run.json``: recipe, what is measured, versions, data, hardware, commit, command.
+
+        Raises:
+            InputError: it is missing, damaged, or of another version of seesum.
+        """
+        path = self.directory / "run.json"
+        info = upgrade_run(read_json(path), path)
+        for name in RUN_FIELDS:
+            if name not in info:
+                raise InputError(f"{path} lacks {name!r}: it is damaged, or of another version; train the run anew")
+        return info
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The recipe that ran, whole."""
+        return Recipe.from_dict(self.info["recipe"])
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """``metrics.json``, written when a run is finished."""
+        return read_json(self.directory / "metrics.json")
+
+    @property
+    def shipped(self) -> bool:
+        """Whether the run came with the package: then nothing may be written to it."""
+        return self.directory.parent == SHIPPED
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """``calibration.json``, or the default of networks that have none."""
+        path = self.directory / "calibration.json"
+        if not path.is_file():
+            return Calibration()
+        values = upgrade_calibration(read_json(path))
+        try:
+            return Calibration(float(values["temperature"]), float(values["confidence_threshold"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{path} is damaged ({error}); calibrate the run anew") from error
+
+    @property
+    def weights(self) -> Path:
+        """The file of the final weights; nothing writes it a second time."""
+        return self.directory / "weights.safetensors"
+
+    @property
+    def trained(self) -> bool:
+        """Whether its weights are final; the run may not be measured yet, and a teacher never is."""
+        return self.weights.is_file()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has reached its end."""
+        return (self.directory / "metrics.json").is_file()
+
+    def check_finished(self) -> None:
+        """Make sure that the run has reached its end.
+
+        Raises:
+            InputError: it has not, or is a teacher in another run, which never is.
+        """
+        self.refuse_teacher()
+        if not self.finished:
+            raise InputError(f"{self.directory} is not finished; finish it with: seesum train --resume {self.directory}")
+
+    def refuse_teacher(self) -> None:
+        """Make sure that the run is no teacher: those are trained with the run that they teach, and never measured.
+
+        Raises:
+            InputError: it is one.
+        """
+        if self.info.get("is_teacher"):
+            whole = self.directory.resolve().parents[1]
+            raise InputError(f"{self.directory} is a teacher; give the run that it teaches: {whole}")
+
+    def read_rows(self, name: str) -> list[dict[str, float]]:
+        """Rows of ``history.csv`` (one per epoch) or ``steps.csv`` (one per step); none if it is not there."""
+        return [{key: float(value) for key, value in row.items()} for row in read_csv(self.directory / name)]
+
+    def load_network(self) -> Network:
+        """The network with its final weights and its temperature, in evaluation mode, on the CPU.
+
+        Raises:
+            InputError: the weights are missing, damaged, or not this network's.
+        """
+        from seesum.networks.systems import build_network
+
+        path = self.weights
+        if not path.is_file():
+            raise InputError(f"{self.directory} has no weights yet; finish it with: seesum train --resume {self.directory}")
+        tensors, _ = load_tensors(path)
+        network = build_network(self.recipe)
+        try:
+            network.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise InputError(f"{path} does not fit the network {self.recipe.system!r}; train the run anew") from error
+        network.temperature = self.calibration.temperature
+        return network.eval()
+
+    def load_splits(self, data: str | os.PathLike[str] | None = None) -> Splits:
+        """The images of the run, from where it had them or from the folder ``data``.
+
+        Raises:
+            InputError: the data cannot be read, or is not the data that the run was made with.
+        """
+        return load_run_splits(self.info, self.recipe, self.directory, data)
+
+
+def load_run_splits(
+    info: Mapping[str, Any], recipe: Recipe, source: Path | str, data: str | os.PathLike[str] | None = None
+) -> Splits:
+    """``Run.load_splits`` for what a run says of itself; ``source`` is what a message calls it."""
+    mnist = load_mnist(data if data is not None else info["data"]["directory"])
+    if mnist.sha256 != info["data"]["sha256"]:
+        raise InputError(f"the data is not what {source} was made with (its SHA-256 differs); give that data with --data")
+    return split_images(mnist, recipe)
+
+
+def create_run(recipe: Recipe, info: Mapping[str, Any], out: str | os.PathLike[str] | None = None) -> Run:
+    """A new run directory with its ``run.json``.
+
+    Args:
+        recipe: the one that will run; kept whole.
+        info: what else ``run.json`` says.
+        out: the directory; None for ``runs/<system>-<date>-<time>-s<seed>``.
+
+    Raises:
+        InputError: the directory exists and is not empty, or cannot be made.
+    """
+    directory = Path(out) if out is not None else _name_run(recipe)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if any(directory.iterdir()):
+            raise InputError(f"{directory} exists and is not empty; give --out a new directory")
+    except OSError as error:
+        raise InputError(f"{directory} cannot be made a run directory ({error}); give --out another") from error
+    write_json(directory / "run.json", {"format": FORMAT, **info, "recipe": recipe.to_dict()})
+    return Run(directory)
+
+
+def _name_run(recipe: Recipe) -> Path:
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    names = itertools.chain([""], (f"-{count}" for count in itertools.count(2)))
+    places = (Path(RUNS) / f"{recipe.system}-{stamp}-s{recipe.seed}{suffix}" for suffix in names)
+    return next(place for place in places if not place.exists())
+
+
+def list_shipped() -> list[str]:
+    """Names of the networks that come with the package."""
+    return sorted(path.parent.name for path in SHIPPED.glob("*/run.json"))
+
+
+def names_shipped(source: str | os.PathLike[str]) -> bool:
+    """Whether a text is the name of a shipped network, which wins over a file or folder of that name."""
+    return isinstance(source, str) and source in list_shipped()
+
+
+def find_run(source: str | os.PathLike[str] | Run | None = None) -> Run:
+    """The run that a user means.
+
+    Args:
+        source: a Run, a shipped network's name, ``latest``, a run directory, or None for the shipped ``hand``. A name wins
+            over a folder of that name, which is written ``./hand``.
+
+    Raises:
+        InputError: there is no such run; the sentence says how to make one.
+    """
+    if isinstance(source, Run):
+        return source
+    name = DEFAULT_RUN if source is None else source
+    if names_shipped(name):
+        return Run(SHIPPED / name)
+    if name == LATEST:
+        finished = [run for run in _list_runs() if run.finished and run.trained]
+        if not finished:
+            raise InputError(f"there is no finished run under {Path(RUNS).resolve()}; make one with: seesum train")
+        # by the weights: metrics are written again when an old run is calibrated
+        return max(finished, key=lambda run: run.weights.stat().st_mtime)
+    directory = Path(name)
+    if directory.is_file():
+        raise InputError(f"{directory} is a file, but this needs a run directory or a shipped network ({_join_shipped()})")
+    if not (directory / "run.json").is_file():
+        raise InputError(
+            f"{directory} is neither a run directory (it has no run.json) nor a shipped network "
+            f"({_join_shipped()}) nor a file; make a run with: seesum train"
+        )
+    return Run(directory)
+
+
+def find_unfinished(source: str | os.PathLike[str] | Run) -> Run:
+    """The run that a user wants to go on with: as ``find_run``, but ``latest`` is the newest one that is not finished.
+
+    Raises:
+        InputError: there is no such run, or it is a teacher in another one.
+    """
+    if source != LATEST:
+        run = find_run(source)
+        run.refuse_teacher()
+        return run
+    unfinished = [run for run in _list_runs() if not run.finished and not run.info.get("is_teacher")]
+    if not unfinished:
+        raise InputError(f"there is no unfinished run under {Path(RUNS).resolve()}; start one with: seesum train")
+    return max(unfinished, key=lambda run: (run.directory / "run.json").stat().st_mtime)
+
+
+def _list_runs() -> list[Run]:
+    return [Run(path.parent) for path in Path(RUNS).glob("**/run.json")]
+
+
+def _join_shipped() -> str:
+    return ", ".join(list_shipped())
+
+
+def refuse_shipped(run: Run) -> None:
+    """Make sure that a run may be written to.
+
+    Raises:
+        InputError: it came with the package.
+    """
+    if run.shipped:
+        raise InputError(f"{run.directory.name} came with seesum and is not written to; name a run of your own")

@@ -1,0 +1,244 @@
+"""Every plot and grid. Functions return a matplotlib Figure; ``save_figure`` writes it. No pyplot, so no global state."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seesum.base.errors import InputError
+from seesum.base.files import write_atomically
+from seesum.data.idx import Digits, Images
+from seesum.data.operations import ADDENDS, Operation
+from seesum.data.samples import Samples
+from seesum.runs.run import Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = {"digit": "#1f6feb", "sum": "#d9480f", "both": "#2b8a3e"}
+WRONG_COLOUR = "#c92a2a"
+SHOWN_SAMPLES = 10
+"""Samples of each split in the picture of samples."""
+FEW_EPOCHS = 3
+"""Up to this many epochs, training curves have a point per step instead of one per epoch."""
+
+
+def save_figure(figure: Figure, path: Path) -> Path:
+    """Write a figure as PNG."""
+    write_atomically(path, encode_figure(figure))
+    return path
+
+
+def encode_figure(figure: Figure) -> bytes:
+    """A figure as the bytes of a PNG, the same for the same figure."""
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=110, bbox_inches="tight", metadata={"Software": None})
+    return data.getvalue()
+
+
+def draw_curves(run: Run) -> Figure:
+    """Loss and accuracy of both outputs over training, and the share with both right, for every part measured.
+
+    Training is a line, validation dashed, test (measured per epoch by reproductions alone) dotted. With few epochs the
+    training curves are per step, smoothed over 20 steps.
+    """
+    history, steps = run.read_rows("history.csv"), run.read_rows("steps.csv")
+    if not history or not steps:
+        raise InputError(f"{run.directory} lacks history.csv or steps.csv, so its curves cannot be drawn; train the run anew")
+    few = len(history) <= FEW_EPOCHS
+    figure = make_figure(14, 4)
+    panels = figure.subplots(1, 3)
+    curves = [
+        (panels[0], ("digit_loss", "sum_loss"), "negative log-likelihood (nats)", 1),
+        (panels[1], ("digit_accuracy", "sum_accuracy"), "accuracy (%)", 100),
+        (panels[2], ("both_accuracy",), "digit and sum both right (%)", 100),
+    ]
+    for panel, names, label, factor in curves:
+        for name in names:
+            output = name.partition("_")[0]
+            if few:
+                x = np.array([row["step"] for row in steps]) * len(history) / len(steps)
+                y = _smooth(np.array([row[name] for row in steps]), 20)
+            else:
+                x, y = np.array([row["epoch"] for row in history]), np.array([row[name] for row in history])
+            panel.plot(x, factor * y, color=COLOURS[output], label=f"{output}, train", linewidth=1.6)
+            for part, style in (("validation", "--o"), ("test", ":s")):
+                if f"{part}_{name}" in history[0]:
+                    epochs = [row["epoch"] for row in history]
+                    values = [factor * row[f"{part}_{name}"] for row in history]
+                    panel.plot(epochs, values, style, color=COLOURS[output], label=f"{output}, {part}", markersize=3)
+        panel.set(xlabel="epoch", ylabel=label)
+        panel.grid(alpha=0.25)
+        panel.legend(frameon=False, fontsize=9)
+    panels[0].set_yscale("log")
+    for panel in panels[1:]:
+        panel.set_ylim(top=100.4)
+    return figure
+
+
+def draw_confusion(counts: Digits, title: str, lowest: int = 0) -> Figure:
+    """A confusion matrix [classes, classes]: true class down, answer across; colours show the mistakes alone."""
+    classes = len(counts)
+    figure = make_figure(*(5.2, 4.8) if classes <= 10 else (8.2, 7.6))
+    panel = figure.subplots()
+    mistakes = counts.astype(np.float64)
+    np.fill_diagonal(mistakes, 0)
+    panel.imshow(mistakes, cmap="OrRd", vmax=max(1.0, mistakes.max() * 1.3))
+    if classes <= 20:
+        for row, column in np.argwhere(counts > 0):
+            weight = "bold" if row == column else "normal"
+            panel.text(column, row, f"{counts[row, column]}", ha="center", va="center", fontsize=7, fontweight=weight)
+    ticks = range(0, classes, 1 if classes <= 20 else 9)
+    panel.set_xticks(ticks, [str(tick + lowest) for tick in ticks])
+    panel.set_yticks(ticks, [str(tick + lowest) for tick in ticks])
+    panel.set(xlabel="answer", ylabel="truth", title=title)
+    return figure
+
+
+def draw_grid(images: Images, captions: Sequence[str], wrong: Sequence[bool] = (), columns: int = 5, title: str = "") -> Figure:
+    """Images [N, 28, 28] with a caption each; those that are wrong are framed and captioned in red."""
+    rows = max(1, math.ceil(len(images) / columns))
+    figure = make_figure(1.75 * columns, 1.95 * rows + 0.3 * bool(title))
+    panels = figure.subplots(rows, columns, squeeze=False)
+    for panel in panels.flat:
+        panel.axis("off")
+    for index, (panel, image, caption) in enumerate(zip(panels.flat, images, captions, strict=False)):
+        bad = bool(len(wrong)) and bool(wrong[index])
+        panel.imshow(image, cmap="gray_r", vmin=0, vmax=255)
+        panel.set_title(caption, fontsize=10, color=WRONG_COLOUR if bad else "black", pad=3)
+        if bad:
+            panel.axis("on")
+            panel.set(xticks=[], yticks=[])
+            for spine in panel.spines.values():
+                spine.set(color=WRONG_COLOUR, linewidth=2)
+    if title:
+        figure.suptitle(title, fontsize=12)
+    return figure
+
+
+class Explanation(NamedTuple):
+    """How one picture was answered."""
+
+    steps: Mapping[str, NDArray[Any]]
+    """What each step of the preparation gave, by its name: planes [H, W] or colours [H, W, 3]."""
+    image: NDArray[np.uint8]
+    """[28, 28], what the network saw."""
+    saliency: NDArray[np.float32]
+    """[28, 28], 0 to 1."""
+    caption: str
+    digit_probabilities: NDArray[np.float32]
+    """[10]."""
+    sum_probabilities: NDArray[np.float32]
+    """[S]."""
+
+
+def draw_explanations(explanations: Sequence[Explanation], operation: Operation) -> Figure:
+    """A row for each picture: the steps of its preparation, the image, saliency over it, and both outputs as bars."""
+    names = list(dict.fromkeys(name for explanation in explanations for name in explanation.steps))
+    columns = len(names) + 4
+    figure = make_figure(1.7 * columns + 1.6, 2.1 * len(explanations))
+    widths = [1.0] * (columns - 2) + [1.2, 1.9]
+    rows = figure.subplots(len(explanations), columns, squeeze=False, width_ratios=widths)
+    for row, explanation in zip(rows, explanations, strict=True):
+        for panel, name in zip(row, names, strict=False):
+            panel.axis("off")
+            if name in explanation.steps:
+                plane = np.asarray(explanation.steps[name], np.float32)
+                panel.imshow(plane / max(float(plane.max()), 1e-6), cmap="gray", vmin=0, vmax=1)
+                panel.set_title(name, fontsize=10, pad=3)
+        seen, over, digits, sums = row[len(names) :]
+        for panel, title in ((seen, "28x28"), (over, "what counted")):
+            panel.axis("off")
+            panel.imshow(explanation.image, cmap="gray", vmin=0, vmax=255)
+            panel.set_title(title, fontsize=10, pad=3)
+        over.imshow(explanation.saliency, cmap="inferno", alpha=0.75, vmin=0, vmax=1)
+        bars = (
+            (digits, explanation.digit_probabilities, 0, "digit"),
+            (sums, explanation.sum_probabilities, operation.lowest, "sum"),
+        )
+        for panel, shares, lowest, name in bars:
+            places = np.arange(len(shares)) + lowest
+            panel.bar(places, shares, color=COLOURS[name])
+            panel.set(ylim=(0, 1), yticks=[], xlabel=name)
+            panel.set_xticks(places[:: 1 if len(places) <= 20 else 9])
+            panel.tick_params(labelsize=7)
+            panel.set_frame_on(False)
+        digits.set_title(explanation.caption, fontsize=11, pad=3)
+        sums.set_title(
+            f"p(digit) {explanation.digit_probabilities.max():.1%}, p(sum) {explanation.sum_probabilities.max():.1%}",
+            fontsize=9,
+            pad=3,
+        )
+    return figure
+
+
+def caption_answer(operation: Operation, addend: int, said: tuple[int, int], truth: tuple[int, int] | None) -> str:
+    """``5 + 7 = 12`` for an answer (digit, sum), with the truth below it where that is known and differs."""
+    lines = [f"{digit} {operation.symbol} {addend} = {value}" for digit, value in (said, *([truth] if truth else []))]
+    return lines[0] if truth in (None, said) else f"{lines[0]}\nis {lines[1]}"
+
+
+def draw_samples(parts: dict[str, Samples], sizes: dict[str, int], operation: Operation) -> Figure:
+    """Some samples of each split, a band of images per split, with their questions and answers; ``sizes`` in images."""
+    longest = max(len(samples) for samples in parts.values())
+    figure = make_figure(1.3 * longest, 1.75 * len(parts))
+    bands = figure.subplots(len(parts), longest, squeeze=False)
+    for band, (name, samples) in zip(bands, parts.items(), strict=True):
+        for index, panel in enumerate(band):
+            panel.set(xticks=[], yticks=[])
+            panel.set_frame_on(False)
+            if index < len(samples):
+                panel.imshow(samples.images[index], cmap="gray_r", vmin=0, vmax=255)
+                value = int(samples.answers[index]) + operation.lowest
+                question = f"{samples.digits[index]} {operation.symbol} {samples.addends[index]}"
+                panel.set_title(f"{question} = {value}", fontsize=10, pad=3)
+        band[0].set_ylabel(f"{name}\n{sizes[name]:,}", fontsize=10)
+    return figure
+
+
+def draw_table(table: NDArray[np.float32], operation: Operation) -> Figure:
+    """The learned table [10, 10, S]: what each pair of digit and addend gives, and how surely."""
+    figure = make_figure(6.6, 5.6)
+    panel = figure.subplots()
+    fill_table(panel, table, operation)
+    panel.set_title("learned table: the likeliest answer of each cell")
+    figure.colorbar(panel.images[0], ax=panel, label="probability of that answer", shrink=0.8)
+    return figure
+
+
+def fill_table(panel: Axes, table: NDArray[np.float32], operation: Operation) -> None:
+    """Draw a table [10, 10, S] into a panel: the likeliest answer of each cell, shaded by its probability; wrong ones red."""
+    best, winner = table.max(2), table.argmax(2)
+    panel.imshow(best, cmap="YlGnBu", vmin=0, vmax=1)
+    truth = operation.tabulate()
+    for digit in range(10):
+        for addend in range(ADDENDS):
+            colour = "white" if best[digit, addend] > 0.55 else "black"
+            right = winner[digit, addend] == truth[digit, addend]
+            text = str(winner[digit, addend] + operation.lowest)
+            colour = colour if right else WRONG_COLOUR
+            panel.text(addend, digit, text, ha="center", va="center", color=colour, fontsize=9)
+    panel.set(xticks=range(ADDENDS), yticks=range(10), xlabel="addend", ylabel="digit")
+
+
+def make_figure(width: float, height: float) -> Figure:
+    """An empty figure of so many inches, outside pyplot's global state."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _smooth(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Mean over the last ``width`` values; fewer at the start."""
+    totals = np.concatenate([[0.0], np.cumsum(values)])
+    ends = np.arange(1, len(values) + 1)
+    starts = np.maximum(0, ends - width)
+    smoothed: NDArray[np.float64] = (totals[ends] - totals[starts]) / (ends - starts)
+    return smoothed

@@ -1,0 +1,112 @@
+"""How should the two inputs be combined? The same encoder, images, steps and seeds for every adder."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from seesum.base.registry import look_up
+from seesum.data.operations import OPERATIONS
+from seesum.networks.adders import ADDERS, build_adder
+from seesum.networks.network import count_parameters
+from seesum.networks.systems import find_system
+from seesum.studies.seeds import Study, compute_spread
+
+ENCODER = "fast"
+"""The system whose encoder all adders share."""
+COMMON: dict[str, Any] = {
+    "split": "validate",
+    "images": "all",
+    "batch_size": 128,
+    "optimiser": "adam",
+    "lr": 0.01,
+    "schedule": "one-cycle",
+    "label_smoothing": 0.0,
+}
+"""Judged on validation images, as any choice is; without smoothing, which would show as bad calibration; and with Adam on
+all images, so that no adder is judged by how well it suits the haste of ``fast``."""
+CONDITIONS: dict[str, dict[str, Any]] = {
+    "all images": {},
+    "10 % of the images": {"images": "10%", "epochs": 10},
+    "1 % of the images": {"images": "1%", "epochs": 94},
+    "10 pairs held out": {"held_out_pairs": 10},
+}
+"""What changes from run to run. Epochs make up for images: each condition takes 375 to 380 steps of 128."""
+SMOOTHED_STEPS = 20
+
+
+def list_conditions(adder: str) -> dict[str, dict[str, Any]]:
+    """Return the conditions in which an adder is tried: ``CONDITIONS``, and for some adders every other operation."""
+    others = [name for name in OPERATIONS if name != "add"] if ADDERS[adder].compares_operations else []
+    return CONDITIONS | {name: {"operation": name} for name in others}
+
+
+def find_adders(names: tuple[str, ...]) -> list[str]:
+    """The adders to compare: those named, or all.
+
+    Raises:
+        InputError: an unknown name.
+    """
+    for name in names:
+        look_up(ADDERS, name, "adder")
+    return list(names) or list(ADDERS)
+
+
+def compare_study(adder: str, condition: str, study: Study) -> dict[str, Any]:
+    """One row of ``adders.csv``: an adder in a condition, over seeds."""
+    metrics = [run.metrics for run in study.runs]
+    origin = study.to_row()
+    row: dict[str, Any] = {"adder": adder, "condition": condition, "n": len(metrics)}
+    for name in ("digit_accuracy", "sum_accuracy", "both_accuracy", "consistency", "held_out_sum_accuracy"):
+        spread = compute_spread([float(one[name]) for one in metrics]) if name in metrics[0] else None
+        row[f"{name}_mean"] = "" if spread is None else f"{spread.mean:.5f}"
+        row[f"{name}_std"] = "" if spread is None else f"{spread.std:.5f}"
+    for name in ("digit_ece", "sum_ece", "digit_loss", "sum_loss"):
+        row[f"{name}_mean"] = f"{statistics.fmean(float(one[name]) for one in metrics):.5f}"
+    reached = [count_steps_to(one, 0.9) for one in trace_learning(study)]
+    row["steps_to_90_percent"] = "" if None in reached else f"{statistics.fmean(s for s in reached if s is not None):.0f}"
+    network = study.runs[0].load_network()
+    row["adder_parameters"] = count_parameters(network.adder)
+    row["adder_microseconds"] = f"{measure_cost(adder):.0f}"
+    row["evaluated_on"] = metrics[0]["evaluated_on"]
+    names = ("settings", "train_seconds_median", "date", "commit", "processor", "threads", "python", "torch", "precision")
+    return row | {name: origin[name] for name in names}
+
+
+def trace_learning(study: Study) -> list[NDArray[np.float64]]:
+    """For each run, the accuracy of the sum on its training batches, as the mean of the last 20 steps, by step."""
+    window = np.ones(SMOOTHED_STEPS) / SMOOTHED_STEPS
+    traces = []
+    for run in study.runs:
+        accuracy = np.array([row["sum_accuracy"] for row in run.read_rows("steps.csv")])
+        padded = np.concatenate([np.zeros(SMOOTHED_STEPS - 1), accuracy])
+        traces.append(np.convolve(padded, window, "valid"))
+    return traces
+
+
+def count_steps_to(trace: NDArray[np.float64], accuracy: float) -> int | None:
+    """The first step, from 1, after which a trace is at an accuracy; None if it never is."""
+    reached = np.flatnonzero(trace >= accuracy)
+    return int(reached[0]) + 1 if len(reached) else None
+
+
+def measure_cost(name: str, batch: int = 128, tries: int = 200) -> float:
+    """Median microseconds that an adder takes forward and backward for a batch, beside the encoder of ``fast``."""
+    system = find_system(ENCODER)
+    adder = build_adder(name, system.features, OPERATIONS["add"])
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(batch, system.features, generator=generator, requires_grad=True)
+    logits = torch.randn(batch, 10, generator=generator, requires_grad=True)
+    addend = torch.randint(0, 10, (batch,), generator=generator)
+    seconds = []
+    for _ in range(tries):
+        start = time.perf_counter()
+        output = adder(features, logits if adder.reads_logits else None, addend)
+        (output.digit_logp[:, 0].sum() + output.sum_logp[:, 9].sum()).backward()
+        seconds.append(time.perf_counter() - start)
+    return 1e6 * statistics.median(seconds)

@@ -1,0 +1,160 @@
+"""Many runs of one recipe: the seeds 0..n-1, each resumable, and what they say together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seesum.base.compatibility import downgrade_study
+from seesum.base.errors import InputError
+from seesum.base.recipe import Recipe
+from seesum.base.settings import format_change
+from seesum.networks.system import System
+from seesum.networks.systems import find_system
+from seesum.runs.names import RUNS
+from seesum.runs.run import Run
+
+STUDY_METRICS = ("digit_accuracy", "sum_accuracy", "both_accuracy", "digit_loss", "sum_loss", "train_seconds")
+"""The metrics whose mean and spread over seeds a study reports."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """One metric over n seeds."""
+
+    mean: float
+    std: float
+    """Sample standard deviation (n - 1); 0 for one run."""
+    low: float
+    """Lower end of the 95 % interval of the mean (Student's t)."""
+    high: float
+    median: float
+
+
+@dataclass(frozen=True)
+class Study:
+    """Finished runs that differ in their seed alone."""
+
+    directory: Path
+    runs: tuple[Run, ...]
+
+    @property
+    def spreads(self) -> dict[str, Spread]:
+        """Mean and spread of each of the ``STUDY_METRICS`` metrics."""
+        metrics = [run.metrics for run in self.runs]
+        return {name: compute_spread([float(one[name]) for one in metrics]) for name in STUDY_METRICS}
+
+    def to_row(self) -> dict[str, Any]:
+        """One row for a file in results/: where, what, n, mean, std and seconds."""
+        first = self.runs[0]
+        spreads = self.spreads
+        row: dict[str, Any] = {
+            "date": time.strftime("%Y-%m-%d"),
+            "commit": _join({run.info["commit"] for run in self.runs}),
+            "processor": _join({run.info["hardware"]["processor"] for run in self.runs}),
+            "threads": _join({str(run.info["hardware"]["threads"]) for run in self.runs}),
+            "device": _join({run.info["hardware"]["gpu"] or run.info["hardware"]["device"] for run in self.runs}),
+            "python": first.info["versions"]["python"],
+            "torch": _join({run.info["versions"]["torch"] for run in self.runs}),
+            "system": first.recipe.system,
+            "settings": describe_settings(first.recipe),
+            "precision": first.recipe.precision,
+            "evaluated_on": first.metrics["evaluated_on"],
+            "parameters": first.metrics["parameters"],
+            "seeds": f"0-{len(self.runs) - 1}" if len(self.runs) > 1 else "0",
+            "n": len(self.runs),
+        }
+        for name in ("digit_accuracy", "sum_accuracy", "both_accuracy"):
+            row[f"{name}_mean"] = f"{spreads[name].mean:.6f}"
+            row[f"{name}_std"] = f"{spreads[name].std:.6f}"
+        for name in ("digit_loss", "sum_loss"):
+            row[f"{name}_mean"] = f"{spreads[name].mean:.5f}"
+        seconds = spreads["train_seconds"]
+        return row | {
+            "train_seconds_mean": f"{seconds.mean:.2f}",
+            "train_seconds_std": f"{seconds.std:.2f}",
+            "train_seconds_median": f"{seconds.median:.2f}",
+        }
+
+
+def find_study(recipe: Recipe, data: str | None, device: str, evaluation: Mapping[str, Any]) -> Path:
+    """Return the directory of a study without ``--out``: the same for the same study, so that a stopped one is found again.
+
+    A study that an earlier version began keeps the directory it has.
+
+    Args:
+        recipe: its seed does not count.
+        data: folder of the data, or None for the embedded MNIST.
+        device: ``cpu``, ``cuda`` or ``mps``.
+        evaluation: as in ``run.json``.
+    """
+    values = {**recipe.to_dict(), "seed": None}
+    old_recipe, old_evaluation = downgrade_study(values, evaluation)
+    old = _name_study(recipe.system, [old_recipe, data, device, old_evaluation])
+    return old if old.is_dir() else _name_study(recipe.system, [values, data, device, evaluation])
+
+
+def _name_study(system: str, settings: list[Any]) -> Path:
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+    return Path(RUNS) / f"{system}-study-{digest[:8]}"
+
+
+def check_membership(run: Run, recipe: Recipe, data: Mapping[str, Any], evaluation: Mapping[str, Any]) -> None:
+    """Make sure that a run found in a study's directory belongs to the study.
+
+    Args:
+        run: a run of one of its seeds.
+        recipe: with that seed.
+        data: as in ``run.json``.
+        evaluation: as in ``run.json``.
+
+    Raises:
+        InputError: another recipe or other data made it, other images are measured, or its weights are not those of the
+            network that its system has now.
+    """
+    differences = {
+        "has another recipe": run.recipe != recipe,
+        "has other data": run.info["data"] != data,
+        "measures other images": run.info["evaluation"] != evaluation,
+    }
+    for difference, there in differences.items():
+        if there:
+            raise InputError(f"{run.directory} {difference}; give --out a new directory")
+    if run.trained:
+        run.load_network()
+
+
+def describe_settings(recipe: Recipe) -> str:
+    """The fields, but for seed and precision, in which a recipe differs from its system's own; empty for none."""
+    changes = recipe.changes_from(find_system(recipe.system).recipe)
+    return " ".join(format_change(*item) for item in changes.items() if item[0] not in ("seed", "precision"))
+
+
+def find_result(rows: Sequence[Mapping[str, str]], system: System) -> Mapping[str, str] | None:
+    """The newest row of ``systems.csv`` that says what a system reaches on the test images, as it stands.
+
+    ``auto`` is bf16 in these rows, since they come from processors that have it.
+    """
+    precision = "bf16" if system.recipe.precision == "auto" else system.recipe.precision
+    wanted = {"system": system.recipe.system, "settings": "", "precision": precision, "evaluated_on": "test"}
+    return next((row for row in reversed(rows) if all(row[name] == value for name, value in wanted.items())), None)
+
+
+def compute_spread(values: Sequence[float]) -> Spread:
+    """Mean, sample standard deviation, 95 % interval of the mean, and median."""
+    from scipy.stats import t
+
+    mean, count = statistics.fmean(values), len(values)
+    std = statistics.stdev(values) if count > 1 else 0.0
+    half = float(t.ppf(0.975, count - 1)) * std / count**0.5 if count > 1 else 0.0
+    return Spread(mean, std, mean - half, mean + half, statistics.median(values))
+
+
+def _join(values: set[str]) -> str:
+    return "; ".join(sorted(values))

@@ -1,0 +1,88 @@
+"""Knowledge distillation: networks that are trained first, and whose answers are learned instead of the labels.
+
+Networks with other first weights and another order of images make partly other mistakes, so the mean of their probabilities
+is better than each of them; one network can learn that mean (Hinton, Vinyals and Dean 2015, "Distilling the knowledge in a
+neural network", arXiv 1503.02531), asked about the very images that it sees, however changed (Beyer et al. 2022, "Knowledge
+distillation: a good teacher is patient and consistent", arXiv 2106.05237).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from seesum.base.files import make_folder, write_json
+from seesum.base.recipe import Recipe
+from seesum.data.operations import SMALLEST
+from seesum.networks.contract import Output
+from seesum.networks.network import Network
+from seesum.networks.systems import find_system
+from seesum.runs.run import Run
+
+SHARED = ("adder", "operation", "split", "split_seed", "images", "mean", "std", "precision")
+"""Fields of a recipe that its teachers have as well."""
+FOLDER = "teachers"
+"""In a run directory: a folder for each teacher, with a run's files but for metrics, since it is never measured."""
+
+
+class Teachers:
+    """Finished networks, a few of which, drawn anew for every batch, are asked together."""
+
+    def __init__(self, networks: Sequence[Network], recipe: Recipe, generator: Generator) -> None:
+        """Take them as they are.
+
+        Args:
+            networks: in evaluation mode, on the device of the batches.
+            recipe: says how many are asked of a batch.
+            generator: on the CPU; draws which.
+        """
+        self.networks, self.recipe, self.generator = networks, recipe, generator
+
+    def predict(self, image: Tensor, addend: Tensor) -> Output:
+        """The mean of their probabilities for a batch, as logarithms: [B, 10] and [B, S].
+
+        The loss is linear in these probabilities, so that asking a few at random teaches on average what asking all
+        would, for a part of the time.
+        """
+        order = torch.randperm(len(self.networks), generator=self.generator)
+        chosen = [self.networks[one] for one in order[: self.recipe.teachers_per_batch].tolist()]
+        with torch.no_grad():
+            with torch.autocast(image.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
+                encoded = [network.encode(image) for network in chosen]
+            answers = [network.add(one, addend) for network, one in zip(chosen, encoded, strict=True)]
+        means = [torch.stack(parts).exp().mean(0) for parts in zip(*answers, strict=True)]
+        return Output(*(mean.clamp_min(SMALLEST).log() for mean in means))
+
+
+def adapt_recipes(recipe: Recipe) -> list[Recipe]:
+    """The recipes of its teachers: their systems' own, for the task, images, adder and precision of their student.
+
+    Each has a seed of its own, drawn from the recipe's, but learns from the very images of the student, and from labels.
+
+    Raises:
+        InputError: an unknown system.
+    """
+    same = {name: getattr(recipe, name) for name in SHARED}
+    seeds = [int(np.random.SeedSequence((recipe.seed, place)).generate_state(1)[0]) for place in range(len(recipe.teachers))]
+    chosen = zip(recipe.teachers, seeds, strict=True)
+    return [find_system(name).recipe.replaced({**same, "teachers": (), "seed": seed}) for name, seed in chosen]
+
+
+def list_teachers(run: Run) -> list[Run]:
+    """The runs of a run's teachers; those that were never started are made, and not trained.
+
+    Raises:
+        InputError: an unknown system, or a directory that cannot be made.
+    """
+    teachers = []
+    for place, own in enumerate(adapt_recipes(run.recipe), start=1):
+        teacher = Run(make_folder(run.directory / FOLDER / str(place)))
+        path = teacher.directory / "run.json"
+        if not path.is_file():
+            unmeasured = {"test": False, "monitor": []}
+            write_json(path, {**run.info, "is_teacher": True, "evaluation": unmeasured, "recipe": own.to_dict()})
+        teachers.append(teacher)
+    return teachers

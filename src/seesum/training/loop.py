@@ -1,0 +1,203 @@
+"""The training loop: a run directory with its recipe -> weights and metrics.
+
+Read ``train_epoch`` first: it is the loop itself. ``train_network`` repeats it and keeps what each epoch gave, and
+``train_run`` does that for the teachers, then for the network, and evaluates it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from seesum.base.devices import resolve_device, use_cudnn
+from seesum.base.errors import JobError
+from seesum.base.files import save_tensors, write_csv, write_json
+from seesum.base.progress import Progress
+from seesum.data.batches import Batches
+from seesum.data.idx import LabelledImages
+from seesum.data.splits import Splits
+from seesum.measuring.evaluation import compute_metrics, predict_every_addend
+from seesum.networks.network import Network, count_parameters
+from seesum.runs.run import Run
+from seesum.training.distillation import Teachers, list_teachers
+from seesum.training.losses import compute_loss
+from seesum.training.state import State, preserve_rng_state
+from seesum.training.tracking import STEP_METRICS, StepResults, describe_epoch, describe_metrics
+
+
+def train_epoch(
+    state: State, batches: Batches, progress: Progress, teachers: Teachers | None = None
+) -> tuple[list[dict[str, float]], dict[str, float]]:
+    """Train on every image once.
+
+    Args:
+        state: network, optimiser and counters; changed in place.
+        batches: the training images.
+        progress: is told how far the run is.
+        teachers: where there are some, the network learns from their probabilities instead of the labels.
+
+    Returns:
+        A row for each step with the means over its batch, and the means over the epoch, in which a smaller batch weighs less.
+    """
+    recipe, network = state.recipe, state.network
+    planned = recipe.epochs * batches.count_steps()
+    results = StepResults()
+    network.train()
+    for batch in batches.shuffle(state.epoch):
+        factor = state.schedule(state.step / planned, recipe)
+        image = batch.image.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(state.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
+            encoded = network.encode(image)
+        output = network.add(encoded, batch.addend)
+        soft_targets = None if teachers is None else teachers.predict(image, batch.addend)
+        loss = compute_loss(output, batch.addend, batch.digit, batch.answer, recipe, soft_targets)
+        loss.total.backward()  # type: ignore[no-untyped-call]
+        state.optimiser.step(factor)
+        if state.average:
+            state.update_average()
+        results.add(loss, output, batch, recipe.lr * factor)
+        state.step += 1
+        if state.step % 20 == 0:
+            progress.update(state.step, describe_metrics(results.measure_last()))
+    return results.to_rows(state.step, state.epoch + 1)
+
+
+def train_run(run: Run, splits: Splits, device_name: str, quiet: bool = False) -> Run:
+    """Train what ``run.json`` says, from its checkpoint if it has one, and write weights and metrics to the run directory.
+
+    The clock (``train_seconds``) starts with uint8 images in memory and stops after the last step, teachers included.
+    Evaluation and writing files between epochs do not count.
+
+    Args:
+        run: a directory with ``run.json``; the precision of its recipe is resolved.
+        splits: the images that the recipe trains on, chooses by and is tested on.
+        device_name: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        quiet: show no progress.
+
+    Raises:
+        InputError: a damaged checkpoint, or a device that this machine does not have.
+        JobError: the loss became infinite or not a number.
+    """
+    device, teachers = resolve_device(device_name), list_teachers(run)
+    for teacher in teachers:
+        if not teacher.trained:
+            train_network(teacher, splits, device, quiet, student=run)
+    state = train_network(run, splits, device, quiet, teachers)
+    write_json(run.directory / "metrics.json", _evaluate_run(state, splits, run.info["evaluation"]["test"]))
+    return run
+
+
+def train_network(
+    run: Run, splits: Splits, device: torch.device, quiet: bool, teachers: Sequence[Run] = (), student: Run | None = None
+) -> State:
+    """Train one network, from its checkpoint if it has one, and write the files of its epochs and its weights.
+
+    Args:
+        run: the network's own directory.
+        splits: as in ``train_run``.
+        device: where it is trained.
+        quiet: show no progress.
+        teachers: trained networks, from which it learns instead of the labels.
+        student: where this network is a teacher, the run that learns from it.
+
+    Raises:
+        InputError: a damaged checkpoint.
+        JobError: the loss became infinite or not a number.
+    """
+    recipe, whole = run.recipe, student or run
+    monitor = {name: part for name, part in splits.by_name.items() if name in run.info["evaluation"]["monitor"]}
+    with preserve_rng_state(device), use_cudnn(tf32=recipe.precision != "fp32"):
+        torch.manual_seed(recipe.seed)
+        clock = time.perf_counter()
+        state = State(recipe, device)
+        batches = Batches(splits.train, recipe, device, state.generator)
+        loaded = Teachers([_load_teacher(one, device) for one in teachers], recipe, state.generator) if teachers else None
+        state.seconds = time.perf_counter() - clock + sum(one.read_rows("history.csv")[-1]["train_seconds"] for one in teachers)
+        history, steps = _restore(state, run)
+        with Progress(_describe_job(run, whole, splits), recipe.epochs * batches.count_steps(), quiet) as progress:
+            try:
+                while state.epoch < recipe.epochs:
+                    clock = time.perf_counter()
+                    rows, means = train_epoch(state, batches, progress, loaded)
+                    state.seconds += time.perf_counter() - clock
+                    state.epoch += 1
+                    history.append(_summarise_epoch(state, means, monitor))
+                    steps += rows
+                    _refuse_divergence(state, means["loss"], is_teacher=student is not None)
+                    _keep_epoch(state, run, history, steps, progress)
+            except KeyboardInterrupt:
+                progress.note(f"stopped; {state.epoch} of {recipe.epochs} epochs are kept in {run.directory}")
+                progress.note(f"go on with: seesum train --resume {whole.directory} (a study: with the same command)")
+                raise
+        with state.averaged() as network:
+            save_tensors(run.weights, network.state_dict())
+    return state
+
+
+def _restore(state: State, run: Run) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Load the checkpoint, with the rows of its epochs and steps; without one, write the first."""
+    if not (run.directory / "checkpoint.safetensors").is_file():
+        state.save(run)
+        return [], []
+    state.load(run)
+    history, steps = (run.read_rows(name) for name in ("history.csv", "steps.csv"))
+    return [row for row in history if row["epoch"] <= state.epoch], [row for row in steps if row["epoch"] <= state.epoch]
+
+
+def _keep_epoch(state: State, run: Run, history: list[dict[str, Any]], steps: list[dict[str, Any]], progress: Progress) -> None:
+    write_csv(run.directory / "steps.csv", steps)
+    write_csv(run.directory / "history.csv", history)
+    if state.recipe.epochs > 1:
+        state.save(run)
+        progress.note(describe_epoch(history[-1]))
+    progress.update(state.step, describe_metrics([history[-1][name] for name in STEP_METRICS]))
+
+
+def _refuse_divergence(state: State, loss: float, is_teacher: bool) -> None:
+    if not math.isfinite(loss):
+        advice = f"leave the teacher {state.recipe.system} out" if is_teacher else "train with a smaller --lr"
+        raise JobError(f"the loss stopped being a number in epoch {state.epoch}; {advice}")
+
+
+def _load_teacher(run: Run, device: torch.device) -> Network:
+    return run.load_network().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _describe_job(run: Run, whole: Run, splits: Splits) -> str:
+    recipe = run.recipe
+    job = f"{recipe.system}, {recipe.epochs} epoch{'s' * (recipe.epochs > 1)} of {len(splits.train.digits):,} images"
+    return job if run is whole else f"teacher {run.directory.name} of {len(whole.recipe.teachers)}: {job}"
+
+
+def _evaluate_run(state: State, splits: Splits, test: bool) -> dict[str, Any]:
+    recipe = state.recipe
+    labelled, name = splits.evaluation_images(test)
+    return {
+        "evaluated_on": name,
+        **_evaluate(state, labelled),
+        "parameters": count_parameters(state.network),
+        "train_seconds": state.seconds,
+        "epochs": recipe.epochs,
+        "seed": recipe.seed,
+        "system": recipe.system,
+        "adder": recipe.adder,
+    }
+
+
+def _evaluate(state: State, labelled: LabelledImages) -> dict[str, float | int]:
+    with state.averaged() as network:
+        return compute_metrics(
+            predict_every_addend(network, labelled.images, state.recipe, state.device), labelled, state.recipe
+        )
+
+
+def _summarise_epoch(state: State, means: dict[str, float], monitor: dict[str, LabelledImages]) -> dict[str, Any]:
+    row: dict[str, Any] = {"epoch": state.epoch, "train_seconds": state.seconds, **means}
+    for split, labelled in monitor.items():
+        metrics = _evaluate(state, labelled)
+        row |= {f"{split}_{name}": metrics[name] for name in STEP_METRICS}
+    return row

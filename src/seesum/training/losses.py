@@ -1,0 +1,103 @@
+"""Digit + sum -> one number to descend, and its two parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from seesum.base.recipe import Recipe
+from seesum.base.registry import look_up
+from seesum.data.operations import NO_DIGIT, OPERATIONS
+from seesum.networks.contract import Output
+
+
+class Loss(NamedTuple):
+    """Scalars, in nats, means over the batch."""
+
+    total: Tensor
+    """What training descends."""
+    digit: Tensor
+    """Negative log-likelihood of the digits, not smoothed."""
+    sum: Tensor
+    """Negative log-likelihood of the answers."""
+
+
+class LossCombination(NamedTuple):
+    """One way in which the two parts become one."""
+
+    join: Callable[[Tensor, Tensor], Tensor]
+    reason: str
+    """Why one would, for the report."""
+
+
+LOSSES = {
+    "sum": LossCombination(
+        lambda digit, sum_: digit + sum_,
+        "The two are added, so each output is learned for its own sake, and the sum also teaches the digit where the adder "
+        "lets its gradient through.",
+    ),
+    "average": LossCombination(
+        lambda digit, sum_: (digit + sum_) / 2,
+        "The mean of the two is descended: the same minimum as their sum, at half the gradient.",
+    ),
+}
+"""How the two parts become one. Networks give log-probabilities, so cross-entropy is the negative log-likelihood here."""
+
+
+def compute_loss(
+    output: Output, addend: Tensor, digit: Tensor, answer: Tensor, recipe: Recipe, soft_targets: Output | None = None
+) -> Loss:
+    """Loss of a batch.
+
+    Where there is no digit, every digit should be as likely as another, and every answer as likely as the digits make it:
+    the cross-entropy against that joins the total (Hendrycks et al. 2019, "Deep anomaly detection with outlier exposure",
+    arXiv 1812.04606), but not the parts.
+
+    Args:
+        output: of the network, [B, 10] and [B, S].
+        addend: [B] int64.
+        digit: [B] int64, or ``NO_DIGIT``, but that only where the recipe draws non-digits.
+        answer: [B] int64, answer classes, or ``NO_DIGIT``.
+        recipe: says how the parts are joined and how far the digit's target is smoothed.
+        soft_targets: what teachers say of the batch. Then the total is the cross-entropy against that instead of the labels, where
+            there is a digit; the parts are still those of the labels.
+    """
+    if not recipe.synthetic_non_digits:
+        return _compute_digit_loss(output, digit, answer, recipe, soft_targets)
+    known = digit != NO_DIGIT
+    loss = _compute_digit_loss(
+        _take(output, known), digit[known], answer[known], recipe, soft_targets and _take(soft_targets, known)
+    )
+    blank = _take(output, ~known)
+    table = torch.from_numpy(OPERATIONS[recipe.operation].tabulate()).to(addend.device)  # [10, 10]: digit, addend
+    answers = blank.sum_logp.gather(1, table.T[addend[~known]])
+    even = _join(recipe)(-blank.digit_logp.mean(1).sum(), -answers.mean(1).sum())
+    return loss._replace(total=(known.sum() * loss.total + even) / len(known))
+
+
+def _compute_digit_loss(output: Output, digit: Tensor, answer: Tensor, recipe: Recipe, soft_targets: Output | None) -> Loss:
+    """Loss of samples that all show a digit; nothing for none of them."""
+    count = max(1, len(digit))
+    digit_loss, sum_loss = (
+        functional.nll_loss(logp, truth, reduction="sum") / count for logp, truth in zip(output, (digit, answer), strict=True)
+    )
+    if soft_targets is not None:
+        aims = [-(target.exp() * logp).sum() / count for target, logp in zip(soft_targets, output, strict=True)]
+    elif recipe.label_smoothing:
+        even = -output.digit_logp.sum() / (count * output.digit_logp.shape[1])
+        aims = [(1 - recipe.label_smoothing) * digit_loss + recipe.label_smoothing * even, sum_loss]
+    else:
+        aims = [digit_loss, sum_loss]
+    return Loss(_join(recipe)(*aims), digit_loss, sum_loss)
+
+
+def _take(output: Output, rows: Tensor) -> Output:
+    return Output(*(logp[rows] for logp in output))
+
+
+def _join(recipe: Recipe) -> Callable[[Tensor, Tensor], Tensor]:
+    return look_up(LOSSES, recipe.loss, "loss").join

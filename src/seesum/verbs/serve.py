@@ -1,0 +1,105 @@
+"""The verb serve: one network behind an HTTP API, and a page to draw on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from seesum.base.errors import InputError, import_extra
+from seesum.reading.onnx_model import OnnxModel
+from seesum.reading.reader import Reader
+from seesum.runs.run import Run
+
+if TYPE_CHECKING:
+    from seesum.server.limits import Limits
+
+
+def serve(
+    run: str | os.PathLike[str] | Run | OnnxModel | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    limits: Limits | None = None,
+    ready: Callable[[str], None] = print,
+) -> None:
+    """Serve a page to draw on and an HTTP API until SIGTERM or Ctrl-C, which let running requests finish.
+
+    Args:
+        run: what ``Reader.load`` takes; None for the shipped ``hand``.
+        host: address to listen on. One that other machines can reach also accepts any ``Host`` header.
+        port: 0 for any free one.
+        limits: bounds on requests; None for the usual ones.
+        ready: called with the page's address once it can be opened.
+
+    Raises:
+        InputError: no such run, or an address that cannot be listened on.
+        JobError: a package of the extra ``web`` is missing.
+    """
+    for name in ("uvicorn", "httptools", "fastapi"):
+        import_extra(name, "web")
+    import uvicorn
+
+    from seesum.server.adder import describe_adder
+    from seesum.server.app import build_app
+    from seesum.server.connections import bound_heads
+    from seesum.server.guard import LOOPBACK
+    from seesum.server.limits import Limits
+
+    if not 0 <= port < 65536:
+        raise InputError(f"the port is {port}; expected a number from 0 to 65535, such as 8000")
+    limits = limits or Limits()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # for so small a network, threads in it only take turns with the server's
+    listener = _listen(host, port)
+    with listener:
+        reader = Reader.load(run)
+        app = build_app(reader, describe_adder(reader), limits, any_host=not LOOPBACK.fullmatch(_bracket(host).encode()))
+        config = uvicorn.Config(
+            app,
+            http=bound_heads(limits),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=limits.stopping,
+        )
+        with suppress(KeyboardInterrupt), _handle_sigterm():
+            ready(_write_address(listener))
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextmanager
+def _handle_sigterm() -> Iterator[None]:
+    """SIGTERM ends as Ctrl-C does, with exit code 0 once uvicorn has finished; Python delivers signals to its main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except (OSError, UnicodeError) as error:  # the latter for what no host can be called
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot listen on {host} port {port} ({reason}); give another --host or --port") from error
+
+
+def _write_address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://{_bracket(name)}:{port}/"
+
+
+def _bracket(host: str) -> str:
+    """As it is written where a port may follow."""
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,81 @@
+"""forms.py and strokes.py: what is drawn lies as MNIST's images do, from the seed alone, and is what it says it is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from seesum.data.glyphs import DIGITS, OTHERS
+from seesum.data.idx import BOX, SIDE
+from seesum.data.rendering import TRACE, render_blots, render_digits, render_non_digits, render_traces, trace_glyph
+
+
+def test_the_same_generator_draws_the_same() -> None:
+    first, again, other = (render_digits(60, np.random.default_rng(seed)) for seed in (3, 3, 4))
+    assert np.array_equal(first.images, again.images)
+    assert np.array_equal(first.digits, again.digits)
+    assert not np.array_equal(first.images, other.images)
+    blanks = [render_non_digits(60, np.random.default_rng(seed)) for seed in (3, 3, 4)]
+    assert np.array_equal(blanks[0], blanks[1])
+    assert not np.array_equal(blanks[0], blanks[2])
+
+
+@pytest.mark.parametrize("count", [0, 1, 17, 200])
+def test_as_many_as_asked_for(count: int) -> None:
+    rng = np.random.default_rng(0)
+    part = render_digits(count, rng)
+    assert part.images.shape == render_non_digits(count, rng).shape == (count, SIDE, SIDE)
+    assert part.images.dtype == np.uint8
+    assert part.digits.shape == (count,)
+
+
+def test_ink_is_fitted_and_centred() -> None:
+    part = render_digits(400, np.random.default_rng(0))
+    assert set(part.digits.tolist()) == set(range(10))
+    for image in part.images:
+        rows, columns = np.nonzero(image > 127)
+        longer = max(np.ptp(rows), np.ptp(columns)) + 1
+        assert BOX - 2 <= longer <= BOX
+        assert image.max() == 255
+        rows, columns = np.nonzero(image)
+        assert max(np.ptp(rows), np.ptp(columns)) + 1 <= BOX
+        assert np.abs(np.array(ndimage.center_of_mass(image)) - SIDE / 2).max() <= 0.51
+
+
+def test_the_whole_width_of_the_pen_is_fitted() -> None:
+    line = np.stack([np.linspace(0, 100, TRACE), np.zeros(TRACE)], 1).astype(np.float32)
+    images = render_traces(np.repeat(line[None], 50, 0), np.random.default_rng(0)).astype(float)
+    columns = images.sum(1)
+    first = np.take_along_axis(columns, (columns > 0).argmax(1)[:, None], 1)[:, 0]
+    assert (first / columns[:, 13]).mean() < 0.85, "ends are round and not cut off"
+
+
+def test_blots_are_of_every_kind() -> None:
+    images = render_blots(300, np.random.default_rng(0))
+    assert 0 < (images.max((1, 2)) == 0).sum() < 15, "hardly any is blank"
+    assert len(np.unique(images)) > 200
+
+
+def test_a_curve_goes_through_its_points_and_turns_at_corners() -> None:
+    still = np.random.default_rng(0)
+    (curve,) = trace_glyph("0,0 100,0! 100,100", 1, 101, still)
+    (smooth,) = trace_glyph("0,0 100,0 100,100", 1, 101, still)
+    corner = np.abs(curve - (100, 0)).sum(1).min()
+    assert corner < 25  # the points wander a few hundredths
+    assert np.ptp(curve[:45, 1]) < 12, "straight up to the corner"
+    assert np.ptp(smooth[:45, 1]) > np.ptp(curve[:45, 1])
+
+
+def test_a_single_point_is_a_dot() -> None:
+    (image,) = render_traces(np.zeros((1, 4, 2), np.float32), np.random.default_rng(0))
+    assert 0 < np.count_nonzero(image) < 40
+
+
+def test_every_digit_has_its_forms_and_letters_have_theirs() -> None:
+    assert set(DIGITS) == set(range(10))
+    assert all(len(forms) >= 6 for forms in DIGITS.values())
+    everything = [form for forms in DIGITS.values() for form in forms] + list(OTHERS)
+    assert len(set(everything)) == len(everything)
+    for form in everything:
+        assert np.isfinite(trace_glyph(form, 2, 50, np.random.default_rng(0))).all()

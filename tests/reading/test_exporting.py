@@ -1,0 +1,113 @@
+"""exporting.py: every system and every adder as ONNX; what is compared, and what is refused."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import seesum
+from seesum.base.errors import JobError
+from seesum.base.files import load_tensors, save_tensors
+from seesum.base.recipe import Recipe
+from seesum.data.idx import Images
+from seesum.networks.adders import ADDERS
+from seesum.networks.network import Network
+from seesum.networks.systems import SYSTEMS, build_network, find_system
+from seesum.reading.exporting import TOLERANCE, attach_metadata, compare_model, convert_network, describe_run, draw_compared
+from seesum.reading.onnx_model import OnnxModel
+from seesum.runs.run import Run
+
+QUICK = (("logit", "argmax"),)
+"""All others take minutes together."""
+PAIRS = [
+    *((name, system.recipe.adder) for name, system in SYSTEMS.items()),
+    *(("logit", adder) for adder in ADDERS if adder != find_system("logit").recipe.adder),
+]
+"""Every system with its own adder, and every adder with one system: an adder sees features and logits, not the encoder."""
+
+
+@pytest.fixture(scope="module")
+def images() -> Images:
+    return draw_compared()
+
+
+def build_settled(recipe: Recipe) -> Network:
+    """Random weights, norms that have seen something, and a temperature."""
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(1)
+        network = build_network(recipe)
+        for _ in range(3):
+            network(torch.randn(8, 1, 28, 28), torch.arange(8))
+    network.temperature = 0.7
+    return network.eval()
+
+
+@pytest.mark.parametrize(
+    ("name", "adder"),
+    [pytest.param(*pair, marks=() if pair in QUICK else pytest.mark.slow) for pair in PAIRS],
+)
+def test_graphs_answer_as_their_networks(name: str, adder: str, small_run: Run, images: Images) -> None:
+    recipe = find_system(name).recipe.replaced({"adder": adder})
+    network = build_settled(recipe)
+    model = OnnxModel(attach_metadata(convert_network(network, recipe), describe_run(small_run, False)), name)
+    assert compare_model(model, network, recipe, images[:30]) < 1e-5
+
+
+@pytest.mark.slow
+def test_answers_of_another_operation(small_run: Run, images: Images) -> None:
+    recipe = find_system("fast").recipe.replaced({"operation": "multiply"})
+    network = build_settled(recipe)
+    model = OnnxModel(attach_metadata(convert_network(network, recipe), describe_run(small_run, False)), "fast")
+    assert model.predict_every_addend(images[:3]).sum_p.shape == (3, 10, 82)
+    assert compare_model(model, network, recipe, images[:30]) < 1e-5
+
+
+def test_export_prints_what_it_wrote(small_run: Run, tmp_path: Path, command: Any) -> None:
+    """With float images: of the same scale as uint8, but not rounded."""
+    path = tmp_path / "float.onnx"
+    done = command("export", small_run.directory, "--to", path, "--float", "--json")
+    assert done.code == 0, done.err
+    assert done.err == ""
+    assert done.json["file"] == str(path)
+    assert done.json["bytes"] == path.stat().st_size
+    assert 0 < done.json["largest_difference"] < TOLERANCE
+    model, images = OnnxModel.load(path), draw_compared()[:20]
+    addends = np.arange(20) % 10
+    whole = model.predict(images, addends)[0]
+    assert np.allclose(whole, model.predict(images.astype(np.float32), addends)[0], atol=1e-6)
+    between = model.predict(np.minimum(images + np.float32(0.4), 255), addends)[0]
+    assert 1e-6 < np.abs(whole - between).max() < 0.05
+    other = find_system("fast").recipe
+    assert compare_model(model, build_settled(other), other, images) > TOLERANCE, "another network is told apart"
+
+
+def test_what_is_no_number_is_not_written(small_run: Run, tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    shutil.copytree(small_run.directory, run.directory)
+    tensors, metadata = load_tensors(run.directory / "weights.safetensors")
+    broken = {name: torch.full_like(tensor, float("nan")) for name, tensor in tensors.items()}
+    save_tensors(run.directory / "weights.safetensors", broken, metadata)
+    with pytest.raises(JobError, match="nothing was written"):
+        seesum.export(run, to=tmp_path / "model.onnx")
+    assert not (tmp_path / "model.onnx").exists()
+
+
+def test_bad_input(small_run: Run, tmp_path: Path, command: Any) -> None:
+    unfinished = tmp_path / "unfinished"
+    shutil.copytree(small_run.directory, unfinished)
+    (unfinished / "metrics.json").unlink()
+    for words, sentence in (
+        ((unfinished, "--to", tmp_path / "x.onnx"), "is not finished"),
+        ((small_run.directory, "--to", tmp_path / "nowhere" / "x.onnx"), "cannot be written"),
+        ((small_run.directory, "--to", tmp_path), "cannot be written"),
+        ((tmp_path / "nothing", "--to", tmp_path / "x.onnx"), "neither a run directory"),
+    ):
+        done = command("export", *words)
+        assert done.code == 2
+        assert sentence in done.err
+    assert {path.name for path in tmp_path.iterdir()} == {"unfinished"}

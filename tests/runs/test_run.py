@@ -1,0 +1,102 @@
+"""checkpoint.py: which run is meant, and what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from seesum.base.errors import InputError
+from seesum.base.files import save_tensors
+from seesum.base.recipe import Augmentation, Recipe
+from seesum.runs.run import Run, create_run, find_run, find_unfinished
+
+
+def test_recipe_round_trip_through_json() -> None:
+    recipe = Recipe("fast", betas=(0.7, 0.95), augmentation=Augmentation(rotate=3), images="10%", seed=9)
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+    with pytest.raises(InputError, match="not a recipe of this version"):
+        Recipe.from_dict({**recipe.to_dict(), "flavour": 1})
+    with pytest.raises(InputError, match="not a recipe of this version"):
+        Recipe.from_dict({"system": "fast"})
+
+
+def test_a_recipe_of_an_older_version_is_read() -> None:
+    older = {
+        name: value
+        for name, value in Recipe("fast", ema_decay=0.5).to_dict().items()
+        if name not in ("teachers", "teachers_per_batch")
+    }
+    assert Recipe.from_dict(older) == Recipe("fast", ema_decay=0.5)
+
+
+def test_create_refuses_what_is_there(tmp_path: Path) -> None:
+    recipe = Recipe("fast")
+    (tmp_path / "empty").mkdir()
+    create_run(recipe, {}, tmp_path / "empty")
+    with pytest.raises(InputError, match="is not empty"):
+        create_run(recipe, {}, tmp_path / "empty")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be made"):
+        create_run(recipe, {}, tmp_path / "file")
+
+
+def test_find_run(elsewhere: Path, small_run: Run) -> None:
+    with pytest.raises(InputError, match="make one with: seesum train"):
+        find_run("latest")
+    with pytest.raises(InputError, match=r"neither a run directory .* nor a shipped network .*best"):
+        find_run(elsewhere)
+    for age, name in ((50, "older"), (10, "newer"), (90, "oldest")):
+        directory = elsewhere / "runs" / name
+        directory.mkdir(parents=True)
+        for file in ("run.json", "weights.safetensors", "metrics.json"):
+            (directory / file).write_bytes((small_run.directory / file).read_bytes())
+            os.utime(directory / file, (1_000_000 - age, 1_000_000 - age))
+    (elsewhere / "runs" / "older" / "metrics.json").touch()  # as calibrating it does
+    (elsewhere / "runs" / "unfinished").mkdir()
+    (elsewhere / "runs" / "unfinished" / "run.json").write_text("{}")
+    assert find_run("latest").directory.name == "newer"
+    assert find_run(small_run) is small_run
+
+
+def test_latest_to_go_on_with_is_the_newest_that_is_not_finished(elsewhere: Path, small_run: Run) -> None:
+    for age, name in ((50, "older"), (30, "newer"), (10, "finished"), (5, "student/teachers/1")):
+        directory = elsewhere / "runs" / name
+        directory.mkdir(parents=True)
+        (directory / "run.json").write_text(json.dumps({**small_run.info, "is_teacher": "teachers" in name}))
+        os.utime(directory / "run.json", (1_000_000 - age, 1_000_000 - age))
+    (elsewhere / "runs" / "finished" / "metrics.json").write_text("{}")
+    assert find_unfinished("latest").directory.name == "newer"
+    assert find_unfinished("runs/finished").finished, "which then goes nowhere, but is no mistake"
+    with pytest.raises(InputError, match=r"is a teacher; give the run that it teaches: .*student$"):
+        find_unfinished("runs/student/teachers/1")
+
+
+def test_a_path_may_be_text(small_run: Run) -> None:
+    assert Run(str(small_run.directory)).metrics == small_run.metrics  # type: ignore[arg-type]
+
+
+def test_damaged_run_json(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"recipe": ')
+    with pytest.raises(InputError, match=r"run\.json cannot be read"):
+        _ = find_run(tmp_path).recipe
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(InputError, match=r"run\.json lacks 'recipe'"):
+        _ = find_run(tmp_path).recipe
+
+
+def test_weights_missing_damaged_or_of_another_network(small_run: Run, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_bytes((small_run.directory / "run.json").read_bytes())
+    with pytest.raises(InputError, match="no weights yet"):
+        Run(tmp_path).load_network()
+    weights = bytearray((small_run.directory / "weights.safetensors").read_bytes())
+    weights[-10] ^= 1
+    (tmp_path / "weights.safetensors").write_bytes(weights)
+    with pytest.raises(InputError, match="checksum is wrong"):
+        Run(tmp_path).load_network()
+    save_tensors(tmp_path / "weights.safetensors", {"encoder.0.weight": torch.zeros(2)})
+    with pytest.raises(InputError, match="does not fit"):
+        Run(tmp_path).load_network()

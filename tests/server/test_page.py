@@ -1,0 +1,227 @@
+"""page.html in a real browser: Debian's chromium, driven by Playwright, against ``seesum serve`` with the default network."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
+
+from conftest import Server, start_server
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+QUIET += ["--disable-component-update", "--disable-sync"]
+THREE = [(0.32, 0.25), (0.45, 0.18), (0.6, 0.2), (0.66, 0.3), (0.6, 0.41), (0.46, 0.48), (0.6, 0.52), (0.68, 0.63)]
+THREE += [(0.64, 0.75), (0.5, 0.82), (0.34, 0.77)]
+"""Corners of a 3, in shares of the sheet's side."""
+SCRIBBLE = [(0.2, 0.2), (0.8, 0.8), (0.5, 0.2), (0.2, 0.8), (0.8, 0.3), (0.2, 0.5), (0.8, 0.55), (0.5, 0.9)]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with start_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no chromium is installed; .ci/run installs it")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """One visit to the page. At its end nothing may have gone elsewhere, and the console must be empty."""
+
+    def __init__(self, browser: Browser, address: str, **options: Any) -> None:
+        self.page: Page = browser.new_context(**options).new_page()
+        self.elsewhere: list[str] = []
+        self.complaints: list[str] = []
+        self.page.on("request", lambda request: self._note(request.url, address))
+        self.page.on("console", lambda message: self._hear(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.goto(address + "/")
+        expect(self.page.locator("#about")).not_to_be_empty()
+
+    def _note(self, url: str, address: str) -> None:
+        if not url.startswith((address, "data:", "blob:")):
+            self.elsewhere.append(url)
+
+    def _hear(self, text: str) -> None:
+        if "willReadFrequently" not in text:  # advice on how these tests read canvases
+            self.complaints.append(text)
+
+    def __enter__(self) -> Visit:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.page.context.close()
+        if kind is None:
+            assert not self.elsewhere
+            assert not self.complaints
+
+    def locate(self, points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+        box = self.page.locator("#drawing").bounding_box()
+        assert box is not None
+        return [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+
+    def draw(self, points: list[tuple[float, float]]) -> None:
+        first, *others = self.locate(points)
+        self.page.mouse.move(*first)
+        self.page.mouse.down()
+        for point in others:
+            self.page.mouse.move(*point, steps=3)
+        self.page.mouse.up()
+
+    def expect(self, digit: str, addend: str, total: str) -> None:
+        for name, text in (("digit", digit), ("addend", addend), ("sum", total)):
+            expect(self.page.locator(f"#{name}")).to_have_text(text)
+
+    def choose(self, addend: int) -> None:
+        self.page.locator(f"label[for=add-{addend}]").click()
+
+
+def test_a_drawn_three_and_seven_are_ten(browser: Browser, server: Server) -> None:
+    with Visit(browser, server.address) as visit:
+        page = visit.page
+        visit.expect("?", "7", "?")
+        visit.draw(THREE)
+        visit.choose(7)
+        visit.expect("3", "7", "10")
+        expect(page.locator("#message")).to_contain_text("sure")
+        expect(page.locator("#spoken")).to_contain_text("3 + 7 = 10")
+        assert "Sum 10: " in (page.locator("#flow").get_attribute("aria-label") or "")
+        assert page.locator("#flow rect").count() == 29
+        expect(page.locator("#table td.on")).to_have_text("10")
+        lit = page.evaluate("document.getElementById('image').getContext('2d').getImageData(0,0,28,28).data.some(v => v)")
+        assert lit
+
+
+def test_keys(browser: Browser, server: Server) -> None:
+    with Visit(browser, server.address) as visit:
+        visit.draw(THREE)
+        visit.page.keyboard.press("4")
+        visit.expect("3", "4", "7")
+        visit.page.keyboard.press("s")
+        assert visit.page.get_by_role("button", name="What mattered?").get_attribute("aria-pressed") == "true"
+        mattered = "() => document.getElementById('mattered').getContext('2d').getImageData(0,0,28,28).data.some(v => v)"
+        visit.page.wait_for_function(mattered)
+        visit.page.keyboard.press("c")
+        visit.expect("?", "4", "?")
+        visit.page.keyboard.press("Control+z")
+        visit.expect("3", "4", "7")
+        visit.page.keyboard.press("z")
+        visit.expect("?", "4", "?")
+        assert visit.page.get_by_role("button", name="Undo").is_disabled()
+        visit.page.locator("#add-4").focus()
+        visit.page.keyboard.press("ArrowRight")
+        visit.expect("?", "5", "?")
+
+
+def test_pictures_are_taken_from_a_file_a_drop_and_the_clipboard(browser: Browser, server: Server) -> None:
+    hand_over = """([kind, data]) => {
+        const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0)), transfer = new DataTransfer();
+        transfer.items.add(new File([bytes], "a.png", { type: "image/png" }));
+        const event = kind === "drop" ? new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true })
+          : new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true });
+        document.body.dispatchEvent(event);
+    }"""
+    with Visit(browser, server.address) as visit:
+        visit.page.locator("#file").set_input_files(EXAMPLES / "nine.jpg")
+        visit.expect("9", "7", "16")
+        for kind, name, digit, total in (("drop", "seven.png", "7", "14"), ("paste", "three.png", "3", "10")):
+            data = base64.b64encode((EXAMPLES / name).read_bytes()).decode()
+            visit.page.evaluate(hand_over, [kind, data])
+            visit.expect(digit, "7", total)
+        visit.page.locator("#file").set_input_files(FilePayload(name="a.png", mimeType="image/png", buffer=b"no picture"))
+        expect(visit.page.locator("#message")).to_contain_text("no picture that the browser can open")
+
+
+def test_a_finger_on_a_narrow_dark_phone(browser: Browser, server: Server) -> None:
+    phone = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
+    with Visit(browser, server.address, color_scheme="dark", reduced_motion="reduce", **phone) as visit:
+        page = visit.page
+        session, sheet = page.context.new_cdp_session(page), page.locator("#sheet").bounding_box()
+        for k, (x, y) in enumerate(visit.locate(THREE)):
+            kind = "touchMove" if k else "touchStart"
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        visit.expect("3", "7", "10")
+        assert page.locator("#sheet").bounding_box() == sheet, "the sheet stays where it is under the hand"
+        expect(page.locator("#spoken")).to_contain_text("3 + 7 = 10")  # said when the hand rests
+        for _ in range(5):  # on a busy machine the two halves of a tap may be so far apart that they count as a long press
+            page.locator("label[for=add-2]").tap()
+            if page.locator("#add-2").is_checked():
+                break
+        visit.expect("3", "2", "5")
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+        assert page.evaluate("scrollY") == 0, "a finger on the sheet draws and does not scroll"
+        shade = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+        assert sum(int(part) for part in shade[4:-1].split(",")) < 150
+        small = page.evaluate(
+            "[...document.querySelectorAll('button, .addends label, .file')].filter(e => e.offsetParent)"
+            ".map(e => e.getBoundingClientRect()).filter(b => b.width < 44 || b.height < 44).length"
+        )
+        assert small == 0, "every target is as large as a finger"
+
+
+def test_doubt_is_shown(browser: Browser, server: Server) -> None:
+    with Visit(browser, server.address) as visit:
+        visit.draw(SCRIBBLE)
+        expect(visit.page.locator("#message .unsure")).to_have_text("Not sure")
+        expect(visit.page.locator("#digit")).to_have_class(re.compile("doubtful"))
+
+
+def test_a_picture_of_no_digit_is_told_to_be_none(browser: Browser, server: Server) -> None:
+    down, right = np.mgrid[:200, :300]
+    spot = 225 - 60 * np.exp(-(((right - 150) / 85) ** 2) - ((down - 100) / 64) ** 2)
+    file = io.BytesIO()
+    Image.fromarray((spot + np.random.default_rng(0).normal(0, 3, spot.shape)).astype(np.uint8)).save(file, "PNG")
+    with Visit(browser, server.address) as visit:
+        picture = FilePayload(name="a.png", mimeType="image/png", buffer=file.getvalue())
+        visit.page.locator("#file").set_input_files(picture)
+        expect(visit.page.locator("#message")).to_contain_text("Nothing here is much like a digit")
+
+
+def test_a_server_that_is_gone_is_told_and_asked_again(browser: Browser, server: Server) -> None:
+    visit = Visit(browser, server.address)
+    visit.page.context.set_offline(True)
+    visit.draw(THREE)
+    expect(visit.page.locator("#message")).to_have_text("The server does not answer. Is it still running?")
+    visit.expect("?", "7", "?")
+    visit.page.context.set_offline(False)
+    visit.expect("3", "7", "10")
+    visit.page.context.close()
+
+
+def test_text_can_be_read(browser: Browser, server: Server) -> None:
+    """Contrast of at least 4.5 to 1 (WCAG 2.2 AA) for each colour of text on each ground that it stands on, light and dark."""
+    pairs = [(ink, ground) for ink in ("text", "quiet", "digit", "addend", "sum", "alarm") for ground in ("paper", "card")]
+    pairs += [("sum", "sum-wash"), ("text", "addend-wash"), ("text", "digit-wash")]
+    pairs += [("card", "addend"), ("card", "digit"), ("card", "sum")]
+    for scheme in ("light", "dark"):
+        with Visit(browser, server.address, color_scheme=scheme) as visit:
+            style = "name => getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim()"
+            for ink, ground in pairs:
+                dark, bright = sorted(measure_light(visit.page.evaluate(style, name)) for name in (ink, ground))
+                assert (bright + 0.05) / (dark + 0.05) >= 4.5, (scheme, ink, ground)
+
+
+def measure_light(colour: str) -> float:
+    """Relative luminance of ``#rrggbb``, as WCAG 2.2 defines it."""
+    parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -1,0 +1,105 @@
+"""reports.py and pictures.py: the report is whole by itself, and the pictures show what is there."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import seesum
+from seesum.networks.adders import ADDERS
+from seesum.networks.systems import SYSTEMS
+from seesum.runs.run import Run
+from seesum.showing.plots import draw_grid, encode_figure
+
+DRAWN = ("table", "exact")
+"""Adders whose reports are tested each time."""
+LONG = ("hard-fusion", "wide", "identity-adder", "hand", "tiny", "micro", "plain", "deep")
+"""Large, drawing their own digits, or looking thirteen times: seconds each."""
+
+
+class Page(HTMLParser):
+    """Texts, addresses and headings of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.words = ""
+        self.feed(text)
+
+    def handle_starttag(self, _: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def test_report_says_what_it_must_and_needs_nothing_else(small_run: Run) -> None:
+    text = (small_run.directory / "report.html").read_text()
+    page = Page(text)
+    assert page.addresses
+    assert all(address.startswith("data:image/png;base64,") for address in page.addresses)
+    assert "http" not in re.sub(r"data:image/png;base64,[^\"]*", "", text)
+    metrics = small_run.metrics
+    for words in (
+        *("The task", "How data is represented", "How data is generated", "How the two inputs are combined"),
+        *("Which loss, and why", "The recipe, whole", "interval", "Answers and mistakes", "The learned table", "SHA-256"),
+        *(f"{metrics['digit_accuracy']:.2%}", f"{metrics['parameters']:,}", "110,774", "encoder.2", "CC BY-SA 3.0"),
+        *(small_run.info["command"], small_run.info["versions"]["torch"]),
+    ):
+        assert words in page.words, words
+    for address in page.addresses:
+        picture = Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))
+        assert min(picture.size) > 100
+
+
+def test_report_again_is_the_same(small_run: Run) -> None:
+    before = (small_run.directory / "report.html").read_bytes()
+    path = seesum.report(small_run)
+    assert path == small_run.directory / "report.html"
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("system", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in SYSTEMS])
+def test_every_system_has_a_report(tmp_path: Path, small_data: Path, system: str) -> None:
+    recipe = SYSTEMS[system].recipe
+    drawn: dict[str, Any] = {
+        name: 32 for name in ("synthetic_digits", "synthetic_non_digits") if getattr(recipe, name)
+    }  # thousands by default
+    drawn |= {"teachers": ("fast",)} if recipe.teachers else {}
+    shared: dict[str, Any] = {"data": small_data, "epochs": 1, "images": "64", "batch_size": 32, "quiet": True, **drawn}
+    run = seesum.train(system, out=tmp_path / "run", **shared)
+    assert (run.directory / "report.html").stat().st_size > 100_000
+
+
+@pytest.mark.parametrize("adder", [pytest.param(name, marks=() if name in DRAWN else pytest.mark.slow) for name in ADDERS])
+def test_only_a_table_is_drawn_as_one(tmp_path: Path, small_data: Path, adder: str) -> None:
+    run = seesum.train("fast", data=small_data, adder=adder, split="validate", out=tmp_path / "run", quiet=True)
+    assert (run.directory / "table.png").exists() == adder.endswith("table")
+    assert "validation" in (run.directory / "report.html").read_text()
+
+
+def test_no_mistakes_can_be_drawn_too() -> None:
+    picture = Image.open(io.BytesIO(encode_figure(draw_grid(np.zeros((0, 28, 28), np.uint8), []))))
+    assert picture.size[0] > 0
+
+
+def test_wrong_images_are_marked_red() -> None:
+    images = np.zeros((2, 28, 28), np.uint8)
+
+    def count_red(wrong: list[bool]) -> int:
+        pixels = np.asarray(Image.open(io.BytesIO(encode_figure(draw_grid(images, ["a", "b"], wrong)))).convert("RGB")).astype(
+            int
+        )
+        return int(((pixels[..., 0] > 150) & (pixels[..., 1] < 90)).sum())
+
+    assert count_red([False, False]) == 0
+    assert count_red([False, True]) > 100
+    assert count_red([True, True]) > 1.8 * count_red([False, True])
