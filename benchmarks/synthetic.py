@@ -1,7 +1,7 @@
-"""What is drawn for training beside MNIST: a row of each digit in all its forms, then non-digits.
+"""The synthetic images that training adds to MNIST: a row for each digit with all its glyphs, then non-digits.
 
-    python benchmarks/drawn.py                     # writes docs/drawn.png
-    python benchmarks/drawn.py drawn.png --seed 1
+    python benchmarks/synthetic.py                     # writes docs/synthetic.png
+    python benchmarks/synthetic.py synthetic.png --seed 1
 
 Look at it after every change of forms: what a person would read otherwise must not be soft_targets.
 """
@@ -24,7 +24,7 @@ COLUMNS, BLANKS = 20, 3
 def main() -> None:
     """Draw, and write the picture."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("path", nargs="?", type=Path, default=Path("docs/drawn.png"))
+    parser.add_argument("path", nargs="?", type=Path, default=Path("docs/synthetic.png"))
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)

@@ -45,9 +45,9 @@ def test_start(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir()), "a trial stores nothing"
 
 
-def test_drawn(tmp_path: Path) -> None:
-    run_script(tmp_path, "drawn.py", "drawn.png")
-    assert (tmp_path / "drawn.png").stat().st_size > 10_000
+def test_synthetic(tmp_path: Path) -> None:
+    run_script(tmp_path, "synthetic.py", "synthetic.png")
+    assert (tmp_path / "synthetic.png").stat().st_size > 10_000
 
 
 @pytest.mark.slow

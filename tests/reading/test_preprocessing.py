@@ -191,7 +191,10 @@ def test_torch_is_not_needed(tmp_path: Path) -> None:
     """And neither is anything else that takes long to import."""
     path = tmp_path / "seven.png"
     draw_strokes(SEVEN).save(path)
-    script = "import sys; from seesum.reading.preprocessing import prepare_picture; assert prepare_picture(sys.argv[1]).digits_found == 1;"
+    script = (
+        "import sys; from seesum.reading.preprocessing import prepare_picture;"
+        " assert prepare_picture(sys.argv[1]).digits_found == 1;"
+    )
     script += "print(sorted({'torch', 'matplotlib', 'onnxruntime'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -138,7 +138,7 @@ def test_both_strokes_of_a_four_that_do_not_touch() -> None:
 
 
 @pytest.mark.parametrize(
-    ("forms", "digits_found"),
+    ("glyphs", "digits_found"),
     [
         ([(SEVEN, 0, 1.0), (FOUR, 80, 1.0)], 2),
         ([(SEVEN, 0, 1.0), (SEVEN, 85, 1.0)], 2),
@@ -147,11 +147,13 @@ def test_both_strokes_of_a_four_that_do_not_touch() -> None:
         ([(SEVEN, -20, 1.3), (FOUR, 120, 1.0), (FOUR, 220, 1.0)], 3),
     ],
 )
-def test_digits_side_by_side_are_counted_and_one_is_shown(forms: list[tuple[Strokes, float, float]], found: int) -> None:
-    strokes = [stroke for form, right, scale in forms for stroke in move_strokes(form, right, 0, scale)]
+def test_digits_side_by_side_are_counted_and_one_is_shown(
+    glyphs: list[tuple[Strokes, float, float]], digits_found: int
+) -> None:
+    strokes = [stroke for glyph, right, scale in glyphs for stroke in move_strokes(glyph, right, 0, scale)]
     prepared = prepare_picture(add_noise(draw_strokes(strokes, (380, 220))))
-    assert prepared.digits_found == found
-    alone = [prepare_picture(add_noise(draw_strokes(move_strokes(form, 0, 0, scale)))).image for form, _, scale in forms]
+    assert prepared.digits_found == digits_found
+    alone = [prepare_picture(add_noise(draw_strokes(move_strokes(glyph, 0, 0, scale)))).image for glyph, _, scale in glyphs]
     # which row of pixels the box ends in moves a digit by a pixel
     shown, *others = (ndimage.gaussian_filter(image.astype(float), 1.5) for image in (prepared.image, *alone))
     assert max(alike(shown, other) for other in others) > 0.9

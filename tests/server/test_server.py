@@ -20,6 +20,7 @@ from PIL import Image
 import seesum
 from conftest import Server, start_server
 from seesum.data.idx import Dataset
+from seesum.reading.preprocessing import prepare_picture
 from seesum.server.limits import Limits
 from seesum.server.uploads import open_picture
 
@@ -264,7 +265,7 @@ def test_a_decoder_is_stopped_by_the_clock() -> None:
     picture = open_picture(encode(noise), Limits(decoding=0.02), 10**6)
     time.sleep(0.03)
     with pytest.raises(seesum.PictureError, match="takes more than"):
-        seesum.preprocess.prepare_picture(picture)
+        prepare_picture(picture)
 
 
 def test_pixels_are_counted_over_a_batch(client: httpx.Client) -> None:

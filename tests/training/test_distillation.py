@@ -138,7 +138,7 @@ def test_what_cannot_teach_is_refused_before_anything_is_written(tmp_path: Path)
         ({"teachers": "fast"}, "teachers is 'fast'"),
         ({"teachers": ("best",)}, "best has teachers itself"),
         ({"teachers": ("fast",), "held_out_pairs": 1}, "so none can be held out"),
-        ({"teachers": ("fast",), "teachers_per_batch": 0}, "asked is 0"),
+        ({"teachers": ("fast",), "teachers_per_batch": 0}, "teachers_per_batch is 0"),
     ):
         with pytest.raises(InputError, match=sentence):
             seesum.train("fast", out=tmp_path / "refused", plot=False, quiet=True, **changes)

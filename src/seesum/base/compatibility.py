@@ -1,7 +1,7 @@
 """Read what earlier versions wrote: the only place that knows the names of format 1.
 
-Format 1 is what seesum 0.1 wrote. Format 2 renamed fields of recipes, of ``run.json`` and of calibrations. Weights, checkpoints,
-metrics and CSV files are the same in both.
+Format 1 is what seesum 0.1 wrote. Format 2 renamed fields of recipes, of ``run.json`` and of calibrations. Weights,
+checkpoints, metrics and CSV files are the same in both.
 """
 
 from __future__ import annotations
