@@ -28,11 +28,9 @@ from seesum.runs.run import Run, find_run
 from seesum.studies.tables import append_row
 
 
-def measure_together(every_probabilities: list[Probabilities], part: LabelledImages, run: Run) -> dict[str, float | int]:
-    """Metrics of the mean of several every_probabilities; ``run`` is one of those that made them."""
-    together = Probabilities(
-        np.mean([m.digit_p for m in every_probabilities], 0), np.mean([m.sum_p for m in every_probabilities], 0)
-    )
+def measure_together(predictions: list[Probabilities], part: LabelledImages, run: Run) -> dict[str, float | int]:
+    """Compute the metrics of the mean of several networks' probabilities; ``run`` is one of their runs."""
+    together = Probabilities(np.mean([m.digit_p for m in predictions], 0), np.mean([m.sum_p for m in predictions], 0))
     return compute_metrics(together, part, run.recipe)
 
 
@@ -59,18 +57,18 @@ def main() -> None:
     if where == "test" and not given.all:
         parser.error("these runs have no validation images, and nothing is chosen on test images: give --all")
     part = parts[0][0]
-    every_probabilities = [Reader.load(run).predict_every_addend(part.images) for run in runs]
+    predictions = [Reader.load(run).predict_every_addend(part.images) for run in runs]
     sizes = [len(runs)] if given.all else range(1, len(runs) + 1)
     rows = []
     for chosen in (subset for size in sizes for subset in combinations(range(len(runs)), size)):
-        measured = measure_together([every_probabilities[one] for one in chosen], part, runs[0])
+        measured = measure_together([predictions[one] for one in chosen], part, runs[0])
         names = " ".join(given.runs[one] for one in chosen)
         rows.append((measured["digit_accuracy"], measured["sum_accuracy"], f"{len(chosen)}: {names}"))
     for digit, sum_, names in sorted(rows, reverse=True):
         print(f"{where}: digit {digit:.3%}  sum {sum_:.3%}  {names}")
     if given.out:
         path = make_folder(given.out) / "ensemble.csv"
-        measured = measure_together(every_probabilities, part, runs[0])
+        measured = measure_together(predictions, part, runs[0])
         append_row(path, origin_columns("torch") | describe_members(runs, where, measured))
         print(f"The row is in {path}")
 

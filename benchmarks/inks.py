@@ -22,11 +22,11 @@ from seesum.data.splits import split_images
 
 Grey = NDArray[np.float64]
 Ink = Callable[[int, float | None], Grey]
-"""Ink 0..1 of a figure, its longer side so many pixels, drawn with a pen whose width is this share of it."""
+"""Ink 0..1 of a figure, its longer side so many pixels, written with a pen whose width is this share of it."""
 HANDWRITING = ("breip", "delphine", "kristi", "rufscript010", "stevehand")
 """Fonts that were written with a pen; others that call themselves handwriting draw outlines."""
 UNCOVERED = 0.01
-"""Share of a digit's ink that a pen of its own width, drawn along its middle, may leave out."""
+"""Share of a digit's ink that a pen of its own width, moved along its middle, may leave out."""
 LETTERS = "AEFHKMNRWaehkmw"
 """Letters that no digit resembles."""
 

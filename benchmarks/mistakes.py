@@ -36,8 +36,8 @@ CLASSES = 18
 class AddendsTo8(Batches):
     """Batches in which the addend 9 never occurs, so that no sum is 18."""
 
-    def _draw(self, epoch: int) -> None:
-        super()._draw(epoch)
+    def _make_samples(self, epoch: int) -> None:
+        super()._make_samples(epoch)
         images, _, digits, _ = self._tensors
         addends = torch.from_numpy(np.random.default_rng(self.recipe.seed).integers(0, 9, len(digits)))
         self._tensors = (images, addends, digits, digits + addends)

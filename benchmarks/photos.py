@@ -40,7 +40,7 @@ from simulation import PARTS, Shown, simulate, simulate_doubtful
 Way = Callable[[Picture], Prepared]
 
 
-class Asked(NamedTuple):
+class Trial(NamedTuple):
     """What a network makes of one picture."""
 
     shown: Shown
@@ -144,9 +144,9 @@ def switch_off(step: str) -> Iterator[None]:
             setattr(owner, name, was)
 
 
-def ask_readers(readers: Mapping[str, Reader], pictures: Sequence[Shown], way: Way) -> dict[str, list[Asked]]:
+def ask_readers(readers: Mapping[str, Reader], pictures: Sequence[Shown], way: Way) -> dict[str, list[Trial]]:
     """What each network says of pictures; seconds are those of one picture alone, prepared and answered."""
-    asked: dict[str, list[Asked]] = {name: [] for name in readers}
+    trials: dict[str, list[Trial]] = {name: [] for name in readers}
     for shown in pictures:
         start = time.perf_counter()
         try:
@@ -157,19 +157,19 @@ def ask_readers(readers: Mapping[str, Reader], pictures: Sequence[Shown], way: W
         for name, reader in readers.items():
             start = time.perf_counter()
             answer = reader.answer_prepared([prepared], np.array([7]))[0] if prepared else None
-            asked[name].append(Asked(shown, prepared, answer, preparing + time.perf_counter() - start))
-    return asked
+            trials[name].append(Trial(shown, prepared, answer, preparing + time.perf_counter() - start))
+    return trials
 
 
-def summarise(asked: Sequence[Asked]) -> dict[str, Any]:
+def summarise(trials: Sequence[Trial]) -> dict[str, Any]:
     """Shares in percent of all pictures (of those accepted for the last one), and the median time of one."""
-    accepted = [one for one in asked if one.accepted]
+    accepted = [one for one in trials if one.accepted]
     return {
-        "right": _percent(one.right for one in asked),
-        "refused": _percent(one.answer is None for one in asked),
-        "accepted": _percent(one.accepted for one in asked),
+        "right": _percent(one.right for one in trials),
+        "refused": _percent(one.answer is None for one in trials),
+        "accepted": _percent(one.accepted for one in trials),
         "right_of_accepted": _percent(one.right for one in accepted),
-        "milliseconds": f"{1000 * statistics.median(one.seconds for one in asked):.1f}",
+        "milliseconds": f"{1000 * statistics.median(one.seconds for one in trials):.1f}",
     }
 
 
@@ -180,10 +180,10 @@ def measure_ways(readers: Mapping[str, Reader], count: int, seed: int) -> list[d
         for part in PARTS:
             pictures = simulate(part, count, seed, fonts)
             for name, way in WAYS.items():
-                for network, asked in ask_readers(readers, pictures, way).items():
+                for network, trials in ask_readers(readers, pictures, way).items():
                     digits = "fonts" if fonts else "MNIST"
                     first = {"part": part, "digits": digits, "n": count, "seed": seed, "network": network, "way": name}
-                    rows.append({**first, **summarise(asked)})
+                    rows.append({**first, **summarise(trials)})
     return rows
 
 
@@ -193,11 +193,11 @@ def measure_steps(readers: Mapping[str, Reader], count: int, seed: int) -> list[
     rows = []
     for step in STEPS:
         with switch_off(step):
-            asked = {part: ask_readers(readers, pictures, prepare_picture) for part, pictures in parts.items()}
+            trials = {part: ask_readers(readers, pictures, prepare_picture) for part, pictures in parts.items()}
         for network in readers:
-            shares = {part: 100 * statistics.mean(one.right for one in asked[part][network]) for part in PARTS}
+            shares = {part: 100 * statistics.mean(one.right for one in trials[part][network]) for part in PARTS}
             shares["mean"] = statistics.mean(shares.values())
-            slow = statistics.median(one.seconds for part in PARTS for one in asked[part][network])
+            slow = statistics.median(one.seconds for part in PARTS for one in trials[part][network])
             first = {"switched_off": step, "n": count, "seed": seed, "network": network}
             right = {part: f"{share:.1f}" for part, share in shares.items()}
             rows.append({**first, **right, "milliseconds": f"{1000 * slow:.1f}"})
@@ -208,12 +208,12 @@ def measure_doubts(readers: Mapping[str, Reader], count: int, seed: int) -> list
     """A row for each kind of picture without a digit, and each network."""
     rows = []
     for kind in DOUBTFUL:
-        for network, asked in ask_readers(readers, simulate_doubtful(kind, count, seed), prepare_picture).items():
-            sure = [one.answer.confidence for one in asked if one.answer]
+        for network, trials in ask_readers(readers, simulate_doubtful(kind, count, seed), prepare_picture).items():
+            sure = [one.answer.confidence for one in trials if one.answer]
             first = {"shown": kind, "n": count, "seed": seed, "network": network}
-            shares = {"answered": _percent(one.answer is not None for one in asked)}
-            shares["accepted"] = _percent(one.accepted for one in asked)
-            shares["with_99"] = _percent(one.answer and one.answer.confidence >= 0.99 for one in asked)
+            shares = {"answered": _percent(one.answer is not None for one in trials)}
+            shares["accepted"] = _percent(one.accepted for one in trials)
+            shares["with_99"] = _percent(one.answer and one.answer.confidence >= 0.99 for one in trials)
             rows.append({**first, **shares, "highest_confidence": f"{max(sure, default=0):.4f}"})
     return rows
 
@@ -226,8 +226,8 @@ def draw_sheet(readers: Mapping[str, Reader], count: int, seed: int) -> Image.Im
     pencil = ImageDraw.Draw(sheet)
     for band, (part, fonts) in enumerate(bands):
         pictures = simulate(part, count, seed, fonts)
-        asked = ask_readers(readers, pictures, prepare_picture).popitem()[1] if readers else _prepare_only(pictures)
-        ranked = sorted(asked, key=lambda one: one.right) if readers else asked
+        trials = ask_readers(readers, pictures, prepare_picture).popitem()[1] if readers else _prepare_only(pictures)
+        ranked = sorted(trials, key=lambda one: one.right) if readers else trials
         for column, one in enumerate(ranked[:shown_at_once]):
             place = (column * side, band * (2 * side + 16))
             colours = Image.fromarray(decode_picture(one.shown.picture).astype(np.uint8))
@@ -270,13 +270,13 @@ def load_readers(names: Sequence[str]) -> dict[str, Reader]:
     return readers
 
 
-def _prepare_only(pictures: Sequence[Shown]) -> list[Asked]:
+def _prepare_only(pictures: Sequence[Shown]) -> list[Trial]:
     found = []
     for shown in pictures:
         try:
-            found.append(Asked(shown, prepare_picture(shown.picture), None, 0))
+            found.append(Trial(shown, prepare_picture(shown.picture), None, 0))
         except PictureError:
-            found.append(Asked(shown, None, None, 0))
+            found.append(Trial(shown, None, None, 0))
     return found
 
 

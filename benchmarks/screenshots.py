@@ -1,4 +1,4 @@
-"""The pictures of the page in docs/: `seesum serve` in chromium, drawn on with the mouse.
+"""The pictures of the page in docs/: `seesum serve` in chromium, with digits written with the mouse.
 
     python benchmarks/screenshots.py
 

@@ -1,6 +1,6 @@
 """Simulated photos, scans, drawings and small pictures of digits, and pictures that hold no digit.
 
-Sizes, pens, papers, light and the rest are drawn from wide ranges by a seed. Nothing here was fitted to real photos.
+Sizes, pens, papers, light and the rest vary at random over wide ranges, by a seed. Nothing here was fitted to real photos.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def train_record(data: Dataset) -> Timed:
 
 
 class PicturesWithAddends(TorchDataset[tuple[Tensor, int, int, int]]):
-    """An ordinary data set: a PIL image for each sample, transformed when it is asked for, and an addend drawn then."""
+    """An ordinary data set: a PIL image for each sample, transformed when it is read, with an addend chosen then."""
 
     def __init__(self, part: LabelledImages, recipe: Recipe) -> None:
         """Keep the pictures."""

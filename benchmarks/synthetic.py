@@ -3,7 +3,7 @@
     python benchmarks/synthetic.py                     # writes docs/synthetic.png
     python benchmarks/synthetic.py synthetic.png --seed 1
 
-Look at it after every change of forms: what a person would read otherwise must not be soft_targets.
+Look at it after every change of glyphs: an image that a person would read otherwise must not be trained on.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def main() -> None:
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
     rows = []
-    for forms in DIGITS.values():
-        traces = [trace_glyph(forms[place % len(forms)], 1, TRACE, rng) for place in range(COLUMNS)]
+    for glyphs in DIGITS.values():
+        traces = [trace_glyph(glyphs[place % len(glyphs)], 1, TRACE, rng) for place in range(COLUMNS)]
         rows.append(render_traces(vary_handwriting(np.concatenate(traces), rng), rng))
     blanks = render_non_digits(COLUMNS * BLANKS, rng)
     rows += np.split(blanks[rng.permutation(len(blanks))], BLANKS)

@@ -1,4 +1,4 @@
-"""Drawn digits that several tests prepare, and how like each other the results are."""
+"""Digits as strokes that several tests prepare, and how much alike the results are."""
 
 from __future__ import annotations
 

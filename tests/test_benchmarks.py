@@ -1,4 +1,4 @@
-"""benchmarks/: each runs to its end in a small form. What they measure is not asked."""
+"""benchmarks/: each runs to its end in a small form, whatever it measures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""files.py: round trips, damage, and what is half-written."""
+"""base/files.py: round trips, damage, and files that are never half-written."""
 
 from __future__ import annotations
 

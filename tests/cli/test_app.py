@@ -1,4 +1,4 @@
-"""cli.py as a user meets it: what each command prints, and one sentence for each mistake."""
+"""cli/ as a user meets it: what each command prints, and one sentence for each mistake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""distortions.py: nothing changes what is not asked for; every field changes something and stays within grey levels."""
+"""data/augmentation.py: every field changes something and stays within grey levels; a field at zero changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""batches.py: every sample once an epoch, normalisation, images drawn anew."""
+"""data/batches.py: every sample once an epoch, normalisation, new synthetic images in every epoch."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ def test_fresh_addends_differ_between_epochs(mnist: Dataset, strategy: str, same
 
 
 @pytest.mark.parametrize("strategy", ["fixed", "fresh", "every"])
-def test_drawn_images_come_anew_beside_the_data(mnist: Dataset, strategy: str) -> None:
+def test_new_synthetic_images_in_every_epoch(mnist: Dataset, strategy: str) -> None:
     batches = make_batches(mnist, 40, addends=strategy, batch_size=1000, synthetic_digits=8, synthetic_non_digits=5)
     times = 10 if strategy == "every" else 1
     known = {image.tobytes() for image in normalise(mnist.train.images[:40], batches.recipe, CPU).numpy()}
-    drawn, addends = [], []
+    rendered, addends = [], []
     for epoch in (0, 1, 0):
         (batch,) = batches.shuffle(epoch)
         nothing = batch.digit == NO_DIGIT
@@ -76,24 +76,24 @@ def test_drawn_images_come_anew_beside_the_data(mnist: Dataset, strategy: str) -
         assert torch.equal(batch.answer == NO_DIGIT, nothing)
         assert torch.equal(batch.answer[~nothing], (batch.digit + batch.addend)[~nothing])
         questions = [(image.numpy().tobytes(), int(addend)) for image, addend in zip(batch.image, batch.addend, strict=True)]
-        drawn.append({image for image, _ in questions if image not in known})
+        rendered.append({image for image, _ in questions if image not in known})
         addends.append(sorted(question for question in questions if question[0] in known))
         assert len(addends[-1]) == 40 * times
-    assert len(drawn[0]) == 13
-    assert drawn[0] == drawn[2]
-    assert not drawn[0] & drawn[1]
+    assert len(rendered[0]) == 13
+    assert rendered[0] == rendered[2]
+    assert not rendered[0] & rendered[1]
     assert (addends[0] == addends[1]) == (strategy != "fresh")
 
 
-def test_images_are_drawn_once_for_an_epoch(mnist: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[int] = []
+def test_images_are_rendered_once_for_an_epoch(mnist: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered: list[int] = []
 
-    def watch(recipe: Recipe, epoch: int) -> Samples:
-        drawn.append(epoch)
+    def render_and_count(recipe: Recipe, epoch: int) -> Samples:
+        rendered.append(epoch)
         return make_synthetic_samples(recipe, epoch)
 
-    monkeypatch.setattr("seesum.data.batches.make_synthetic_samples", watch)
+    monkeypatch.setattr("seesum.data.batches.make_synthetic_samples", render_and_count)
     batches = make_batches(mnist, 20, synthetic_digits=4)
     for epoch in (0, 1, 2):
         assert sum(len(batch.digit) for batch in batches.shuffle(epoch)) == 24
-    assert drawn == [0, 1, 2]
+    assert rendered == [0, 1, 2]

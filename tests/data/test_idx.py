@@ -1,4 +1,4 @@
-"""mnist.py: the embedded files, the cache, folders of files, and what is wrong with them."""
+"""data/idx.py: the embedded files, the cache, folders of files, and what is wrong with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""forms.py and strokes.py: what is drawn lies as MNIST's images do, from the seed alone, and is what it says it is."""
+"""data/glyphs.py and data/rendering.py: synthetic images lie as MNIST's do, depend on the seed alone, and show their digit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_the_same_generator_draws_the_same() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 17, 200])
-def test_as_many_as_asked_for(count: int) -> None:
+def test_the_number_of_images(count: int) -> None:
     rng = np.random.default_rng(0)
     part = render_digits(count, rng)
     assert part.images.shape == render_non_digits(count, rng).shape == (count, SIDE, SIDE)
@@ -72,10 +72,10 @@ def test_a_single_point_is_a_dot() -> None:
     assert 0 < np.count_nonzero(image) < 40
 
 
-def test_every_digit_has_its_forms_and_letters_have_theirs() -> None:
+def test_every_digit_has_enough_glyphs() -> None:
     assert set(DIGITS) == set(range(10))
-    assert all(len(forms) >= 6 for forms in DIGITS.values())
-    everything = [form for forms in DIGITS.values() for form in forms] + list(OTHERS)
+    assert all(len(glyphs) >= 6 for glyphs in DIGITS.values())
+    everything = [glyph for glyphs in DIGITS.values() for glyph in glyphs] + list(OTHERS)
     assert len(set(everything)) == len(everything)
-    for form in everything:
-        assert np.isfinite(trace_glyph(form, 2, 50, np.random.default_rng(0))).all()
+    for glyph in everything:
+        assert np.isfinite(trace_glyph(glyph, 2, 50, np.random.default_rng(0))).all()

@@ -1,4 +1,4 @@
-"""task.py: operations, addends, splits."""
+"""data/operations.py, data/samples.py and data/splits.py: operations, addends, splits."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_operations_by_hand(name: str) -> None:
 
 
 @pytest.mark.parametrize("strategy", ["fixed", "fresh"])
-def test_drawn_addends_are_uniform_and_follow_the_seed(mnist: Dataset, strategy: str) -> None:
+def test_random_addends_are_uniform_and_follow_the_seed(mnist: Dataset, strategy: str) -> None:
     part = LabelledImages(mnist.train.images[:20_000], mnist.train.digits[:20_000])
     samples = make_samples(part, OPERATIONS["add"], strategy, np.random.default_rng(3))
     again = make_samples(part, OPERATIONS["add"], strategy, np.random.default_rng(3))

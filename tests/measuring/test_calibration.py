@@ -1,4 +1,4 @@
-"""calibration.py: temperature, coverage, thresholds; and the verb that sets them."""
+"""measuring/calibration.py: temperature, coverage, thresholds; and the verb that sets them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ADD = OPERATIONS["add"]
 
 
 def draw_logits(count: int) -> tuple[Any, Any]:
-    """Logits [count, 10], and digits [count] drawn from their probabilities."""
+    """Logits [count, 10], and digits [count] sampled from their probabilities."""
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 2, (count, 10))
     return logits, np.array([rng.choice(10, p=row) for row in soften(logits)])
@@ -149,7 +149,7 @@ def test_calibrating_on_pictures_counts_those_without_an_answer(pair: tuple[Run,
 
 def test_a_folder_without_labelled_pictures_is_refused(pair: tuple[Run, Run], folder: Path, tmp_path: Path) -> None:
     run, twin = pair
-    with pytest.raises(InputError, match="holds no labelled pictures; put those of each digit into a folder named 0"):
+    with pytest.raises(InputError, match="holds no labelled pictures; put the pictures of each digit into a subfolder"):
         seesum.calibrate(run, twin=twin, pictures=folder / "0")
     (tmp_path / "3").mkdir()
     with pytest.raises(InputError, match="holds no labelled pictures"):
@@ -167,13 +167,13 @@ def test_only_a_twin_will_do(pair: tuple[Run, Run], small_run: Run, small_data: 
     run, twin = pair
     with pytest.raises(InputError, match="no validation images"):
         seesum.calibrate(run, twin=run)
-    with pytest.raises(InputError, match=r"no twin of .*: their recipes differ in batch_size, images"):
+    with pytest.raises(InputError, match=r"not a twin of .*: their recipes differ in batch_size, images"):
         seesum.calibrate(small_run, twin=twin)
     with pytest.raises(InputError, match=r"target is 1\.5"):
         seesum.calibrate(run, twin=twin, target=1.5)
     small = {"images": "3000", "data": small_data, "plot": False, "quiet": True}
     foreign = seesum.train("fast", out=tmp_path / "foreign", split="validate", **small)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=r"no twin of .*: it was trained on other data"):
+    with pytest.raises(InputError, match=r"not a twin of .*: it was trained on other data"):
         seesum.calibrate(run, twin=foreign)
     unfinished = tmp_path / "unfinished"
     shutil.copytree(twin.directory, unfinished)

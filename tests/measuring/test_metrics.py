@@ -1,4 +1,4 @@
-"""metrics.py and evaluation.py: against plain counting, and the fast path against the slow one."""
+"""measuring/: against plain counting, and the fast path against the slow one."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_one_encoder_pass_equals_ten(mnist: Dataset, adder: str) -> None:
     assert np.allclose(fast.sum_p.reshape(300, 19), slow.sum_logp.exp().numpy(), atol=1e-5)
 
 
-def test_forecast_leaves_the_mode_alone(mnist: Dataset) -> None:
+def test_prediction_leaves_the_mode_alone(mnist: Dataset) -> None:
     recipe = Recipe("squeeze", adder="concat")
     network = build_network(recipe).train()
     before = {name: value.clone() for name, value in network.state_dict().items()}

@@ -1,4 +1,4 @@
-"""adders.py: exact against brute force, table's convergence, which gradients flow."""
+"""networks/adders.py and networks/tables.py: exact against brute force, convergence of table, which gradients flow."""
 
 from __future__ import annotations
 

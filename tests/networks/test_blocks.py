@@ -1,4 +1,4 @@
-"""blocks.py: what each piece computes, against the plain way of computing it."""
+"""networks/blocks.py: each layer against the plain way of computing it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The networks that come with the package: what is stored of them is what they give."""
+"""networks/weights/: the stored figures of the shipped networks are what their weights give."""
 
 from __future__ import annotations
 
@@ -69,11 +69,13 @@ def test_hand_answers_where_no_run_is_named(elsewhere: Path, small_run: Run, mni
 
 def test_hand_reads_every_form() -> None:
     rng = np.random.default_rng(0)
-    forms = [(digit, form) for digit, some in DIGITS.items() for form in some]
-    images = np.concatenate([render_traces(vary_handwriting(trace_glyph(form, 20, TRACE, rng), rng), rng) for _, form in forms])
-    read = seesum.Reader.load("hand").predict_every_addend(images).digit_p[:, 0].argmax(1).reshape(len(forms), 20)
-    for (digit, form), row in zip(forms, read, strict=True):
-        assert (row == digit).sum() >= 18, f"{form} is a {digit}, but is read {row}"
+    glyphs = [(digit, glyph) for digit, some in DIGITS.items() for glyph in some]
+    images = np.concatenate(
+        [render_traces(vary_handwriting(trace_glyph(glyph, 20, TRACE, rng), rng), rng) for _, glyph in glyphs]
+    )
+    read = seesum.Reader.load("hand").predict_every_addend(images).digit_p[:, 0].argmax(1).reshape(len(glyphs), 20)
+    for (digit, glyph), row in zip(glyphs, read, strict=True):
+        assert (row == digit).sum() >= 18, f"{glyph} is a {digit}, but is read {row}"
 
 
 def test_hand_is_not_sure_of_what_is_no_digit(mnist: Dataset) -> None:

@@ -1,4 +1,4 @@
-"""systems/: every system with every adder; the published sizes."""
+"""networks/systems/: every system with every adder; the published sizes."""
 
 from __future__ import annotations
 

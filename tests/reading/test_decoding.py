@@ -1,4 +1,4 @@
-"""decoding.py: every format and mode, the right way up, at any size, and what is no picture."""
+"""reading/decoding.py: every format and mode, the right way up, at any size; and files that are not pictures."""
 
 from __future__ import annotations
 

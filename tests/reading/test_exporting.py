@@ -1,4 +1,4 @@
-"""exporting.py: every system and every adder as ONNX; what is compared, and what is refused."""
+"""reading/exporting.py: every system and every adder as ONNX; what is compared, and what is refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from seesum.data.idx import Images
 from seesum.networks.adders import ADDERS
 from seesum.networks.network import Network
 from seesum.networks.systems import SYSTEMS, build_network, find_system
-from seesum.reading.exporting import TOLERANCE, attach_metadata, compare_model, convert_network, describe_run, draw_compared
+from seesum.reading.exporting import TOLERANCE, attach_metadata, compare_model, convert_network, describe_run, take_compared
 from seesum.reading.onnx_model import OnnxModel
 from seesum.runs.run import Run
 
@@ -33,7 +33,7 @@ PAIRS = [
 
 @pytest.fixture(scope="module")
 def images() -> Images:
-    return draw_compared()
+    return take_compared()
 
 
 def build_settled(recipe: Recipe) -> Network:
@@ -76,7 +76,7 @@ def test_export_prints_what_it_wrote(small_run: Run, tmp_path: Path, command: An
     assert done.json["file"] == str(path)
     assert done.json["bytes"] == path.stat().st_size
     assert 0 < done.json["largest_difference"] < TOLERANCE
-    model, images = OnnxModel.load(path), draw_compared()[:20]
+    model, images = OnnxModel.load(path), take_compared()[:20]
     addends = np.arange(20) % 10
     whole = model.predict(images, addends)[0]
     assert np.allclose(whole, model.predict(images.astype(np.float32), addends)[0], atol=1e-6)

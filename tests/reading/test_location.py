@@ -1,4 +1,4 @@
-"""location.py: what is most like a digit, beside desks, in shadows, on boards; and how many digits there are."""
+"""reading/location.py: the most digit-like ink, beside desks, in shadows, on boards; and how many digits there are."""
 
 from __future__ import annotations
 
@@ -136,5 +136,5 @@ def test_what_is_clearly_dark_but_like_no_digit_is_answered_as_none() -> None:
     stripes = np.tile(np.where(np.arange(800) % 20 < 6, 255, 0), (600, 1)).astype(np.uint8)
     prepared = prepare_picture(stripes)
     assert prepared.digits_found == 0
-    (place,) = find_candidates(prepared.steps["grey"])
-    assert place.likeness == 0, "no place was found, so that it is all of the picture"
+    (candidate,) = find_candidates(prepared.steps["grey"])
+    assert candidate.likeness == 0, "no candidate was found, so that it is all of the picture"

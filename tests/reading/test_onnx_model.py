@@ -1,4 +1,4 @@
-"""models.py: networks in ONNX files, which files are refused, and answers without torch."""
+"""reading/onnx_model.py: networks in ONNX files, which files are refused, and answers without torch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from seesum.data.idx import Dataset
 from seesum.networks.network import Network
 from seesum.reading import onnx_model as models
 from seesum.reading.decoding import Picture
-from seesum.reading.exporting import attach_metadata, describe_run, draw_compared
+from seesum.reading.exporting import attach_metadata, describe_run, take_compared
 from seesum.reading.onnx_model import INPUTS, METADATA, MODEL_FILE, OUTPUTS, OnnxModel, find_run_or_model
 from seesum.runs.run import SHIPPED, find_run, list_shipped
 
@@ -79,7 +79,7 @@ def test_shipped_files_are_the_shipped_weights(name: str) -> None:
     assert model.recipe == run.recipe
     assert model.metrics == run.metrics
     assert model.calibration == run.calibration
-    images = draw_compared()[:100]
+    images = take_compared()[:100]
     expected, given = seesum.Reader.load(run).predict_every_addend(images), model.predict_every_addend(images)
     assert np.abs(given.digit_p - expected.digit_p).max() <= 1e-4
     assert np.abs(given.sum_p - expected.sum_p).max() <= 1e-4
@@ -109,9 +109,9 @@ def make_other(what: str) -> bytes:
 @pytest.mark.parametrize(
     ("what", "sentence"),
     [
-        ("empty", "no ONNX file"),
-        ("text", "no ONNX file"),
-        ("cut", "no ONNX file"),
+        ("empty", "not an ONNX file"),
+        ("text", "not an ONNX file"),
+        ("cut", "not an ONNX file"),
         ("weight", "its checksum is wrong"),
         ("accuracy", "its checksum is wrong"),
         ("foreign", "without seesum's metadata"),
@@ -238,5 +238,5 @@ def test_as_many_addends_for_each_image(mnist: Dataset, count: int) -> None:
 def test_a_shipped_name_wins_over_a_file(elsewhere: Path) -> None:
     (elsewhere / "hand").write_text("notes about a hand")
     assert find_run_or_model("hand").recipe.system == "hand"
-    with pytest.raises(InputError, match="no ONNX file that can be read"):
+    with pytest.raises(InputError, match="not an ONNX file that can be read"):
         find_run_or_model(elsewhere / "hand")

@@ -1,4 +1,4 @@
-"""preprocess.py: from any picture to an image as MNIST makes them, whatever the size, and never a traceback."""
+"""reading/preprocessing.py: any picture becomes an image as MNIST makes them, whatever its size, and never a traceback."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ def test_mnist_images_pass_unchanged(mnist: Dataset) -> None:
 def test_mnist_images_pass_in_every_form(mnist: Dataset) -> None:
     """Also where rounding could take a level away, and as a network gets them."""
     for image in mnist.train.images[:5]:
-        forms: list[Any] = [image / 255, image / np.float32(255), image.astype(np.int64), np.stack([image] * 3, 2)]
-        forms += [
+        variants: list[Any] = [image / 255, image / np.float32(255), image.astype(np.int64), np.stack([image] * 3, 2)]
+        variants += [
             Image.fromarray(image),
             Image.fromarray(image).convert("RGB"),
             image[:, :, None],
             image.astype(np.uint16) * 257,
         ]
-        forms.append(((image / 255 - 0.1307) / 0.3081).astype(np.float32))
-        for form in forms:
-            np.testing.assert_array_equal(prepare_picture(form).image, image)
+        variants.append(((image / 255 - 0.1307) / 0.3081).astype(np.float32))
+        for variant in variants:
+            np.testing.assert_array_equal(prepare_picture(variant).image, image)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""reader.py: one picture, many pictures, and what they must agree with."""
+"""reading/reader.py: one picture, many pictures, and what they must agree with."""
 
 from __future__ import annotations
 

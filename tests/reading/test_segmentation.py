@@ -1,4 +1,4 @@
-"""segmentation.py: where the ink is, on all kinds of paper; what is told from it; and how many digits there are."""
+"""reading/segmentation.py: the ink on all kinds of paper, what is told from it, and how many digits there are."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def scatter(strokes: Strokes, count: int, size: int) -> Picture:
 @pytest.fixture(scope="module")
 def plain() -> dict[str, NDArray[np.uint8]]:
     """What drawings on plain paper become."""
-    forms = {"seven": SEVEN, "barred": BARRED_SEVEN, "four": FOUR, "five": [*FIVE, *FLAG]}
-    return {name: prepare_picture(add_noise(draw_strokes(form))).image for name, form in forms.items()}
+    glyphs = {"seven": SEVEN, "barred": BARRED_SEVEN, "four": FOUR, "five": [*FIVE, *FLAG]}
+    return {name: prepare_picture(add_noise(draw_strokes(glyph))).image for name, glyph in glyphs.items()}
 
 
 PAPERS: dict[str, tuple[Callable[[], Picture], str]] = {
@@ -96,11 +96,11 @@ PAPERS: dict[str, tuple[Callable[[], Picture], str]] = {
 
 @pytest.mark.parametrize("paper", PAPERS)
 def test_paper_and_ink_do_not_matter(paper: str, plain: dict[str, NDArray[np.uint8]]) -> None:
-    make, form = PAPERS[paper]
+    make, glyph = PAPERS[paper]
     prepared = prepare_picture(make())
     assert prepared.digits_found == 1
-    assert alike(prepared.image, plain[form]) > 0.9
-    assert max(plain, key=lambda name: alike(prepared.image, plain[name])) == form
+    assert alike(prepared.image, plain[glyph]) > 0.9
+    assert max(plain, key=lambda name: alike(prepared.image, plain[name])) == glyph
 
 
 @pytest.mark.parametrize("width", [1, 2, 4, 16, 24])

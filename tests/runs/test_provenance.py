@@ -1,4 +1,4 @@
-"""provenance.py: where a figure comes from."""
+"""runs/provenance.py: where a figure comes from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""checkpoint.py: which run is meant, and what is wrong with it."""
+"""runs/run.py: which run a user means, and what is wrong with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""server/connections.py: a request's head has to come soon, and be short; over real sockets."""
+"""server/connections.py: a request's head must come soon and be short; over real sockets."""
 
 from __future__ import annotations
 

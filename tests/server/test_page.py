@@ -1,4 +1,4 @@
-"""page.html in a real browser: Debian's chromium, driven by Playwright, against ``seesum serve`` with the default network."""
+"""server/page.html in a real browser: Debian's chromium, driven by Playwright, against ``seesum serve``."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def test_a_picture_of_no_digit_is_told_to_be_none(browser: Browser, server: Serv
         expect(visit.page.locator("#message")).to_contain_text("Nothing here is much like a digit")
 
 
-def test_a_server_that_is_gone_is_told_and_asked_again(browser: Browser, server: Server) -> None:
+def test_a_server_that_is_gone_is_told_and_tried_again(browser: Browser, server: Server) -> None:
     visit = Visit(browser, server.address)
     visit.page.context.set_offline(True)
     visit.draw(THREE)

@@ -1,4 +1,4 @@
-"""server/ at length: SIGTERM under load, a fuzz of uploads, and every path against what /openapi.json promises."""
+"""server/ at length: SIGTERM under load, a fuzz of uploads, and every path against the OpenAPI document."""
 
 from __future__ import annotations
 

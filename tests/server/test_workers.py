@@ -1,4 +1,4 @@
-"""server/workers.py: a bound on what waits, patience with an end, and workers that outlive a failure."""
+"""server/workers.py: a bound on what waits, a limited wait, and workers that survive a failure."""
 
 from __future__ import annotations
 

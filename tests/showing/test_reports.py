@@ -1,4 +1,4 @@
-"""reports.py and pictures.py: the report is whole by itself, and the pictures show what is there."""
+"""showing/: the report is complete in one file, and the pictures show what is in a run."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_report_says_what_it_must_and_needs_nothing_else(small_run: Run) -> None
     metrics = small_run.metrics
     for words in (
         *("The task", "How data is represented", "How data is generated", "How the two inputs are combined"),
-        *("Which loss, and why", "The recipe, whole", "interval", "Answers and mistakes", "The learned table", "SHA-256"),
+        *("Which loss, and why", "The full recipe", "interval", "Answers and mistakes", "The learned table", "SHA-256"),
         *(f"{metrics['digit_accuracy']:.2%}", f"{metrics['parameters']:,}", "110,774", "encoder.2", "CC BY-SA 3.0"),
         *(small_run.info["command"], small_run.info["versions"]["torch"]),
     ):
@@ -70,11 +70,11 @@ def test_report_again_is_the_same(small_run: Run) -> None:
 @pytest.mark.parametrize("system", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in SYSTEMS])
 def test_every_system_has_a_report(tmp_path: Path, small_data: Path, system: str) -> None:
     recipe = SYSTEMS[system].recipe
-    drawn: dict[str, Any] = {
+    synthetic: dict[str, Any] = {
         name: 32 for name in ("synthetic_digits", "synthetic_non_digits") if getattr(recipe, name)
     }  # thousands by default
-    drawn |= {"teachers": ("fast",)} if recipe.teachers else {}
-    shared: dict[str, Any] = {"data": small_data, "epochs": 1, "images": "64", "batch_size": 32, "quiet": True, **drawn}
+    synthetic |= {"teachers": ("fast",)} if recipe.teachers else {}
+    shared: dict[str, Any] = {"data": small_data, "epochs": 1, "images": "64", "batch_size": 32, "quiet": True, **synthetic}
     run = seesum.train(system, out=tmp_path / "run", **shared)
     assert (run.directory / "report.html").stat().st_size > 100_000
 

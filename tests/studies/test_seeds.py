@@ -1,4 +1,4 @@
-"""studies.py and reproductions.py: rows, resuming, published figures beside reproduced ones."""
+"""studies/ and the verbs study, reproduce and compare: rows, resuming, published figures beside reproduced ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from conftest import write_folder
 from seesum.base.errors import InputError
 from seesum.base.files import read_csv
 from seesum.data.idx import Dataset, LabelledImages
-from seesum.networks.system import Figure, Published
+from seesum.networks.system import Published, PublishedFigure
 from seesum.networks.systems import SYSTEMS
 from seesum.runs.run import Run
 from seesum.studies.comparisons import count_steps_to
@@ -150,7 +150,11 @@ def test_reproduce_best_and_last(elsewhere: Path, small_data: Path, monkeypatch:
     system = seesum.SYSTEMS["logit"]
     shorter = replace(system, recipe=system.recipe.replaced({"epochs": 3}))
     assert system.published is not None
-    figures = (Figure("sum", "best", 97.0), Figure("digit", "last", 98.0), Figure("sum", 3, 96.0, on="train"))
+    figures = (
+        PublishedFigure("sum", "best", 97.0),
+        PublishedFigure("digit", "last", 98.0),
+        PublishedFigure("sum", 3, 96.0, on="train"),
+    )
     monkeypatch.setitem(seesum.SYSTEMS, "logit", replace(shorter, published=Published(figures)))
     rows = seesum.reproduce("logit", data=small_data, seeds=2, out="results", quiet=True).rows
     assert [(row["output"], row["on"], row["epoch"], row["published"]) for row in rows] == [

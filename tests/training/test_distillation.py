@@ -1,4 +1,4 @@
-"""teachers.py: what teachers say together, and runs that learn from theirs."""
+"""training/distillation.py: what teachers predict together, and runs that learn from theirs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def make_teachers(teachers_per_batch: int) -> Teachers:
     return Teachers(networks, recipe, torch.Generator().manual_seed(0))
 
 
-def test_the_answer_is_the_mean_of_those_asked() -> None:
+def test_the_prediction_is_the_mean_of_the_picked_teachers() -> None:
     image, addend = torch.randn(4, 1, 28, 28), torch.tensor([0, 3, 9, 5])
     teachers = make_teachers(teachers_per_batch=5)
     answer = teachers.predict(image, addend)
@@ -66,7 +66,7 @@ def test_a_run_trains_its_teachers_first(whole: Run) -> None:
     last = [one.read_rows("history.csv")[-1] for one in teachers]
     assert [row["epoch"] for row in last] == [1, 10, 1], "each as long as its own system says"
     assert {one.recipe.adder for one in teachers} == {"exact"}
-    assert {one.recipe.mean for one in teachers} == {0.2}, "they are asked about images as the run normalises them"
+    assert {one.recipe.mean for one in teachers} == {0.2}, "they see images as the run normalises them"
     assert whole.metrics["train_seconds"] > sum(row["train_seconds"] for row in last)
     assert find_run(whole.directory / "teachers" / "1").load_network()
     assert not any(one.finished for one in teachers), "a teacher is never measured, and so never the newest run"
@@ -87,7 +87,8 @@ def test_a_teacher_is_no_run_of_its_own(whole: Run, tmp_path: Path) -> None:
 
 
 def test_the_report_names_the_teachers(whole: Run) -> None:
-    assert "(fast, logit and fast): of every batch 2 of them" in seesum.report(whole).read_text()
+    report = seesum.report(whole).read_text()
+    assert "fast, logit and fast. For each batch, 2 of them are chosen at random" in report
 
 
 def test_what_teachers_say_is_learned(whole: Run, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""training.py: same seed, same weights; an interrupted run ends with the weights of an uninterrupted one."""
+"""training/loop.py: same seed, same weights; an interrupted run ends with the weights of an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LIVELY = {
         rotate=5, extreme=0.2, low_resolution=0.2, stroke_width=0.2, blur=0.2, stroke_gaps=0.2, clutter=0.2
     ),
 }
-"""Every kind of state: averages, momentum, dropout (in squeeze), fresh addends, drawn images, every kind of augmentation."""
+"""Every kind of state: averages, momentum, dropout (in squeeze), fresh addends, synthetic images, all augmentations."""
 
 
 def weights(run: Run) -> dict[str, torch.Tensor]:
@@ -169,7 +169,7 @@ def test_run_directory_is_complete(small_run: Run) -> None:
     assert abs(metrics["sum_accuracy"] - metrics["digit_accuracy"]) < 0.02
 
 
-def test_validate_reports_no_test_figure_unless_asked(tmp_path: Path, small_data: Path) -> None:
+def test_validate_reports_no_test_figure_unless_wanted(tmp_path: Path, small_data: Path) -> None:
     common = {"data": small_data, "split": "validate", "plot": False, "quiet": True, "epochs": 2}
     run = seesum.train("fast", out=tmp_path / "a", **common)  # type: ignore[arg-type]
     assert run.metrics["evaluated_on"] == "validation"
@@ -178,8 +178,8 @@ def test_validate_reports_no_test_figure_unless_asked(tmp_path: Path, small_data
         header = next(csv.reader(file))
     assert "validation_sum_accuracy" in header
     assert not [name for name in header if name.startswith("test")]
-    asked = seesum.train("fast", out=tmp_path / "b", test=True, **common)  # type: ignore[arg-type]
-    assert (asked.metrics["evaluated_on"], asked.metrics["images"]) == ("test", 100)
+    tested = seesum.train("fast", out=tmp_path / "b", test=True, **common)  # type: ignore[arg-type]
+    assert (tested.metrics["evaluated_on"], tested.metrics["images"]) == ("test", 100)
 
 
 def test_a_loss_that_explodes_is_a_failure(tmp_path: Path, small_data: Path) -> None:
@@ -192,11 +192,11 @@ def test_fast_kernels_of_a_gpu_stay_on(tmp_path: Path, small_data: Path, monkeyp
     """The context that sets cuDNN's precision switches cuDNN off unless it is told otherwise."""
     seen, encode = [], Network.encode
 
-    def watch(network: Network, image: torch.Tensor) -> Any:
+    def record(network: Network, image: torch.Tensor) -> Any:
         seen.append((network.training, torch.backends.cudnn.enabled))
         return encode(network, image)
 
-    monkeypatch.setattr(Network, "encode", watch)
+    monkeypatch.setattr(Network, "encode", record)
     seesum.train("fast", data=small_data, out=tmp_path / "run", plot=False, quiet=True)
     assert set(seen) == {(True, True), (False, True)}
 
@@ -212,7 +212,7 @@ def test_averaged_weights_are_the_average(tmp_path: Path, small_data: Path) -> N
 
 
 def test_little_of_the_first_weights_is_left_in_the_average_of_a_short_training() -> None:
-    """With a decay of 0.998 alone, nine tenths of it would be what was drawn at random."""
+    """With a decay of 0.998 alone, nine tenths of it would be the random initial weights."""
     recipe = Recipe("fast", ema_decay=0.998)
     with torch.random.fork_rng():
         state = State(recipe, torch.device("cpu"))

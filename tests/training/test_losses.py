@@ -1,4 +1,4 @@
-"""losses.py: what images without a digit are worth."""
+"""training/losses.py: the loss of images without a digit."""
 
 from __future__ import annotations
 

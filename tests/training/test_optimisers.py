@@ -1,4 +1,4 @@
-"""optimisers.py: the same steps as torch.optim takes, and what Muon's are."""
+"""training/optimisers.py: the same steps as torch.optim, and the steps of Muon."""
 
 from __future__ import annotations
 

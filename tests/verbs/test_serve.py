@@ -1,4 +1,4 @@
-"""serving.py and what an application does by itself: bad addresses, missing extras, bounds, failures, the adder's table."""
+"""verbs/serve.py and server/adder.py: bad addresses, missing extras, bounds, failures, the adder's table."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ async def ask_app(app: FastAPI, method: str, path: str, **rest: Any) -> httpx.Re
 def test_open_to_others_any_name_is_answered(reader: seesum.Reader, about: dict[str, Any]) -> None:
     for any_host, status in ((True, 200), (False, 421)):
         app = build_app(reader, about, any_host=any_host)
-        asked = ask_app(app, "GET", "/health", headers={"host": "school.example"})
-        assert asyncio.run(asked).status_code == status
+        answered = ask_app(app, "GET", "/health", headers={"host": "school.example"})
+        assert asyncio.run(answered).status_code == status
 
 
 def test_a_body_that_does_not_arrive_is_given_up(reader: seesum.Reader, about: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Which device and which precision a run computes with."""
+"""Choose the device and the precision that a run computes with."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from seesum.base.registry import look_up
 
 
 def resolve_device(name: str) -> torch.device:
-    """The device that ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``mps`` means here.
+    """Return the device that a name means here: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``mps``.
 
     Raises:
-        InputError: an unknown name, or a device that this machine, or this build of torch, does not have.
+        InputError: an unknown name, or a device that this machine or this build of torch does not have.
     """
     available = {
         "cuda": torch.cuda.is_available(),
@@ -29,13 +29,13 @@ def resolve_device(name: str) -> torch.device:
 
 
 def use_cudnn(tf32: bool) -> AbstractContextManager[None]:
-    """A GPU's fast kernels, with or without its short float32, for a block; torch's own switches them off unless told."""
+    """Use a GPU's fast kernels within a block, with or without TF32. Without this, torch's own context switches them off."""
     flags: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, allow_tf32=tf32)
     return flags
 
 
 def native_precision(name: str, device: torch.device) -> str:
-    """``fp32`` or ``bf16``; ``auto`` is bf16 where the hardware multiplies it natively.
+    """Return ``fp32`` or ``bf16``; ``auto`` is bf16 where the hardware multiplies it natively.
 
     Raises:
         InputError: an unknown name.
@@ -45,11 +45,11 @@ def native_precision(name: str, device: torch.device) -> str:
 
 
 def supports_bf16(device: torch.device) -> bool:
-    """Whether the device multiplies bf16 in hardware. Elsewhere torch emulates it, many times slower than fp32."""
+    """Return whether the device multiplies bf16 in hardware. Elsewhere torch emulates it, many times slower than fp32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
-        # private names, the only place where torch tells; a release without them means fp32
+        # only these private functions tell; a torch release without them means fp32
         names = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
         return any(bool(getattr(torch.cpu, name, bool)()) for name in names)
     return False

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, checked when read, never pickle."""
+"""Read and write files: written whole or not at all, checked when read, never pickle."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ PathLike = str | os.PathLike[str]
 
 
 def check_file(path: str | os.PathLike[str]) -> Path:
-    """The path of a file about to be written.
+    """Return the path of a file that is about to be written.
 
     Raises:
-        InputError: its folder does not exist, or it is a folder itself.
+        InputError: its folder does not exist or cannot be written to, or the path is a folder itself.
     """
     target = Path(path)
     if not target.parent.is_dir() or target.is_dir() or not os.access(target.parent, os.W_OK):
@@ -34,7 +34,7 @@ def check_file(path: str | os.PathLike[str]) -> Path:
 
 
 def make_folder(path: str | os.PathLike[str]) -> Path:
-    """A folder for results, made if it is not there.
+    """Return a folder for results, and make it if it does not exist.
 
     Raises:
         InputError: it cannot be made.
@@ -47,7 +47,7 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
 
 
 def write_atomically(path: Path, data: str | bytes) -> None:
-    """Write beside and rename, so that the file is whole or absent, whatever happens."""
+    """Write a temporary file in the same folder and rename it, so that the file is whole or absent, whatever happens."""
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as beside:
         try:
             beside.write(data.encode() if isinstance(data, str) else data)
@@ -63,12 +63,12 @@ def write_atomically(path: Path, data: str | bytes) -> None:
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """One object, indented."""
+    """Write one object as indented JSON."""
     write_atomically(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object that ``write_json`` wrote.
+    """Return the object that ``write_json`` wrote.
 
     Raises:
         InputError: the file is missing, or holds no object.
@@ -83,7 +83,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Rows as CSV under a header of the first row's keys."""
+    """Write rows as CSV, under a header with the keys of the first row."""
     text = io.StringIO()
     writer = csv.DictWriter(text, rows[0].keys() if rows else [], lineterminator="\n")
     writer.writeheader()
@@ -92,10 +92,10 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
-    """Rows of a CSV that ``write_csv`` wrote; none if it is not there, or empty.
+    """Return the rows of a CSV that ``write_csv`` wrote; none if the file is missing or empty.
 
     Raises:
-        InputError: it is no CSV with rows.
+        InputError: it is not a CSV with rows.
     """
     if not path.exists():
         return []
@@ -105,12 +105,12 @@ def read_csv(path: Path) -> list[dict[str, str]]:
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as CSV ({error}); give another file") from error
     if not rows and path.stat().st_size:
-        raise InputError(f"{path} has text but no rows, so it is no CSV of ours; give another file")
+        raise InputError(f"{path} has text but no rows, so seesum did not write it; give another file")
     return rows
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None) -> None:
-    """Tensors as safetensors, with JSON metadata and a SHA-256 over both."""
+    """Write tensors as safetensors, with metadata as JSON and a SHA-256 over both."""
     from safetensors.torch import save
 
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -120,10 +120,10 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and metadata that ``save_tensors`` wrote.
+    """Return the tensors and metadata that ``save_tensors`` wrote.
 
     Raises:
-        InputError: the file cannot be read, or its checksum is not that of its content.
+        InputError: the file cannot be read, or its checksum does not match its content.
     """
     from safetensors import SafetensorError, safe_open
 

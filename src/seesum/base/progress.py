@@ -1,4 +1,4 @@
-"""Progress of long jobs, on standard error: a live bar on a terminal, plain lines otherwise."""
+"""Show the progress of long jobs on standard error: a live bar on a terminal, plain lines otherwise."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress:
-    """One job of a known number of steps, as a context manager. ``quiet`` shows nothing."""
+    """Show one job with a known number of steps, as a context manager. ``quiet`` shows nothing."""
 
     def __init__(self, job: str, steps: int, quiet: bool = False) -> None:
-        """Name the job and its number of steps; nothing is shown before the block is entered."""
+        """Name the job and its number of steps. Nothing is shown before the block is entered."""
         self.job, self.steps, self.quiet = job, steps, quiet
         self._bar: Bar | None = None
         self._task: TaskID | None = None
@@ -46,19 +46,19 @@ class Progress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Leave the bar as it stands."""
+        """Leave the bar as it is."""
         if self._bar is not None:
             self._bar.stop()
 
     def update(self, done: int, status: str) -> None:
-        """Say that ``done`` steps are done, with a status such as the loss; a plain line at most every ten seconds."""
+        """Show how many steps are done, with a status such as the loss. A plain line appears at most every ten seconds."""
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=done, status=status)
         elif time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
             self.note(f"{self.job}: {done:,} of {self.steps:,}  {status}")
 
     def note(self, line: str) -> None:
-        """A line that stays, above the bar."""
+        """Print a line that stays above the bar."""
         self._last_line = time.monotonic()
         if self.quiet:
             return

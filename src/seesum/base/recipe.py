@@ -72,15 +72,15 @@ class Recipe:
     operation: str = "add"
     """What is computed from digit and addend: a name in ``OPERATIONS``."""
     addends: str = "fixed"
-    """How training images get their addends: ``fixed`` (drawn once), ``fresh`` (drawn every epoch), ``every`` (all ten)."""
+    """How training images get their addends: ``fixed`` (chosen once), ``fresh`` (in every epoch), ``every`` (all ten)."""
     held_out_pairs: int = 0
-    """How many of the 100 (digit, addend) pairs are never shown in training, at most one per digit, drawn by ``seed``."""
+    """How many of the 100 (digit, addend) pairs are never shown in training, at most one per digit; ``seed`` chooses them."""
     split: str = "full"
     """``full`` trains on all training images; ``validate`` keeps a fifth of them (12,000 of MNIST's) for choosing."""
     split_seed: int = 0
     """Which fifth ``validate`` keeps. Apart from ``seed``, so that runs with several seeds use the same validation images."""
     images: str = "all"
-    """How many training images: ``all``, at most a number (``500``) or a share (``10%``), drawn by ``seed``, digits evenly."""
+    """How many training images: ``all``, at most a number (``500``) or a share (``10%``), chosen by ``seed``, digits evenly."""
     epochs: int = 1
     """How often each training image is seen."""
     batch_size: int = 256

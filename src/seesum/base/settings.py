@@ -23,7 +23,7 @@ FLAGS = {
     "batch_size": Flag("Images per step."),
     "lr": Flag("Learning rate, or its peak."),
     "seed": Flag("The one source of all randomness. Default: 0."),
-    "images": Flag("Train on fewer images, drawn evenly over the digits.", "N|N%"),
+    "images": Flag("Train on fewer images, chosen evenly over the digits.", "N|N%"),
     "adder": Flag("table, concat, embedding, argmax, exact, low-rank-table or diagonal-table."),
     "operation": Flag("add, subtract, multiply, max or add-modulo-10."),
     "addends": Flag("Training addends: fixed, fresh (every epoch) or every (all ten)."),

@@ -1,9 +1,9 @@
-"""The command line, a file per command: it parses, calls the verb of the same name, and prints.
+"""The command line. Each command parses its options, calls the verb of the same name, and prints the result.
 
 Read the files in this order:
 
 - ``options.py``: options that several commands share
-- ``output.py``: tables for people, one JSON object for programs
+- ``output.py``: print tables for people and JSON for programs
 - ``train.py``: the command train
 - ``evaluate.py``: the command evaluate
 - ``predict.py``: the command predict
@@ -16,7 +16,7 @@ Read the files in this order:
 - ``compare.py``: the command compare
 - ``serve.py``: the command serve
 - ``systems.py``: the command systems
-- ``app.py``: all commands together, and exit codes
+- ``app.py``: the program ``seesum``, with all commands and the exit codes
 
-Add a command as a file with a function of its name, and to the list in ``app.py``.
+Add a command as a file with a function of the same name, and add the function to the list in ``app.py``.
 """

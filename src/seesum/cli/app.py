@@ -1,4 +1,7 @@
-"""The command ``seesum``: its commands, and what becomes of their errors. Imports no torch before a verb needs it."""
+"""The program ``seesum``: all commands, and how errors are printed.
+
+torch is not imported until a verb needs it.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,8 @@ from seesum.cli.train import train
 
 app = typer.Typer(
     name="seesum",
-    help="See a digit, say the sum: train, evaluate and use networks with two inputs (a picture, a number) and two "
-    "outputs (the digit, the sum).",
+    help="See a digit, say the sum. Train, evaluate and use networks with two inputs (a picture of a digit, a number) and "
+    "two outputs (the digit, the sum).",
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
@@ -37,7 +40,7 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def _top(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     if version:
         typer.echo(f"seesum {__version__}")
@@ -50,31 +53,34 @@ for _command in (train, evaluate, predict, calibrate, show, report, export, stud
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done, 1 a failure, 2 bad input, 130 interrupted (typer's own)."""
+    """Run the command line.
+
+    Exit codes: 0 for success, 1 for a failure, 2 for wrong input, 130 for an interruption (set by typer).
+    """
     from typer.exceptions import TyperException
 
     try:
         code = app(prog_name="seesum", standalone_mode=False)
     except TyperException as error:
-        _complain(error.format_message(), 2)
+        _fail(error.format_message(), 2)
     except InputError as error:
-        _complain(str(error), 2)
+        _fail(str(error), 2)
     except JobError as error:
-        _complain(str(error), 1)
+        _fail(str(error), 1)
     except ModuleNotFoundError as error:
         package = (error.name or "seesum").partition(".")[0]
         if package == "seesum":
             raise
-        _complain(f"this needs {package}, which is not installed; install it with: pip install {package}", 1)
+        _fail(f"this needs {package}, which is not installed; install it with: pip install {package}", 1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except OSError as error:
-        _complain(f"{error.filename or 'a file'} cannot be read or written ({error.strerror or error})", 1)
+        _fail(f"{error.filename or 'a file'} cannot be read or written ({error.strerror or error})", 1)
     else:
         raise SystemExit(code if isinstance(code, int) else 0)
 
 
-def _complain(sentence: str, code: int) -> None:
+def _fail(sentence: str, code: int) -> None:
     typer.echo(f"seesum: {sentence}", err=True)
     raise SystemExit(code)

@@ -6,25 +6,25 @@ from typing import Annotated
 
 import typer
 
-from seesum.cli.options import Data, Json, OwnRunArgument
+from seesum.cli.options import Json, OwnRunArgument, RunData
 from seesum.cli.output import print_json
 from seesum.runs.names import LATEST
 
 
 def calibrate(
-    twin: Annotated[str, typer.Option(metavar="RUN", help="A run of the same recipe with --split validate.")],
+    twin: Annotated[str, typer.Option(metavar="RUN", help="The twin: a run of the same recipe with --split validate.")],
     run: OwnRunArgument = LATEST,
     pictures: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Pictures in folders 0 to 9, instead of the twin's validation images.")
+        str | None, typer.Option(metavar="DIR", help="Folder with pictures in subfolders 0 to 9. Default: validation images.")
     ] = None,
     target: Annotated[
         float | None,
-        typer.Option(help="Share of the accepted answers that should be right. Default: 0.999, or 0.995 with --pictures."),
+        typer.Option(help="Wanted share of right answers among the accepted ones. Default: 0.999, or 0.995 with --pictures."),
     ] = None,
-    data: Data = None,
+    data: RunData = None,
     as_json: Json = False,
 ) -> None:
-    """Set a run's temperature and confidence threshold, chosen on its twin's validation images or on pictures."""
+    """Set temperature and confidence threshold of a run. They are chosen from the answers of its twin."""
     import seesum
 
     chosen = seesum.calibrate(run, twin=twin, pictures=pictures, target=target, data=data)
@@ -32,10 +32,14 @@ def calibrate(
         print_json(chosen)
         return
     eces = (chosen[name]["digit_ece"] for name in ("before", "after"))
-    typer.echo("temperature {:.3f}: ECE of the digit {:.3%} -> {:.3%}".format(chosen["temperature"], *eces))
+    typer.echo(
+        "temperature {:.3f}: the calibration error (ECE) of the digit changes from {:.3%} to {:.3%}".format(
+            chosen["temperature"], *eces
+        )
+    )
     accepted = chosen["accepted"]
     typer.echo(
-        f"unsure below {chosen['confidence_threshold']:.3f}: {accepted['coverage']:.2%} of the images are accepted, "
-        f"{accepted['both_accuracy']:.3%} of those are right; chosen on "
+        f"confidence threshold {chosen['confidence_threshold']:.3f}: {accepted['coverage']:.2%} of the images are accepted, "
+        f"and {accepted['both_accuracy']:.3%} of these are right; chosen on "
         + ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in chosen["chosen_on"].items())
     )

@@ -12,24 +12,24 @@ from seesum.cli.output import print_json, print_rows
 
 @add_recipe_options("epochs", "images")
 def compare(
-    adders: Annotated[list[str] | None, typer.Argument(metavar="ADDER...", help="Default: all.")] = None,
+    adders: Annotated[list[str] | None, typer.Argument(metavar="ADDER...", help="Adders to compare. Default: all.")] = None,
     seeds: Seeds = 5,
     device: Device = "auto",
     data: Data = None,
     out: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Folder for adders.csv and pictures. Default: results.")
+        str | None, typer.Option(metavar="DIR", help="Folder for adders.csv and pictures. Default: results, or runs/trial.")
     ] = None,
     as_json: Json = False,
     *,
     fields: dict[str, Any],
 ) -> None:
-    """Train one encoder with every adder, and show what each way of combining the inputs is worth."""
+    """Train one encoder with every adder, in several conditions. This compares the ways to combine the two inputs."""
     import seesum
 
-    made = seesum.compare(*(adders or []), seeds=seeds, data=data, out=out, device=device, **fields)
+    result = seesum.compare(*(adders or []), seeds=seeds, data=data, out=out, device=device, **fields)
     if as_json:
-        print_json({"folder": str(made.folder), "rows": made.rows})
+        print_json({"folder": str(result.folder), "rows": result.rows})
         return
     accuracies = ("digit_accuracy", "sum_accuracy", "both_accuracy", "consistency", "held_out_sum_accuracy")
-    print_rows(made.rows, "adder", "condition", *(f"{name}_mean" for name in accuracies))
-    typer.echo(f"The rows are in {made.folder / 'adders.csv'}, the pictures are beside them")
+    print_rows(result.rows, "adder", "condition", *(f"{name}_mean" for name in accuracies))
+    typer.echo(f"The rows are in {result.folder / 'adders.csv'}, and the pictures are in the same folder")

@@ -13,11 +13,11 @@ from seesum.runs.names import LATEST
 
 def evaluate(
     run: SourceArgument = LATEST,
-    data: Annotated[str | None, typer.Option(metavar="DIR", help="Measure on the test images in this folder.")] = None,
-    test: Annotated[bool, typer.Option("--test", help="Use the test images of a run that has validation images.")] = False,
+    data: Annotated[str | None, typer.Option(metavar="DIR", help="Folder of IDX files whose test images are used.")] = None,
+    test: Annotated[bool, typer.Option("--test", help="Use the test images even if the run has validation images.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure a run over all images x 10 addends, per digit and per addend too."""
+    """Compute the metrics of a run over all images x 10 addends. Accuracies per digit and per addend are added."""
     import seesum
     from seesum.measuring.metrics import format_percent
 
@@ -28,6 +28,8 @@ def evaluate(
     print_metrics(metrics)
     table = make_table("digit", "images", "digit right", "sum right", "addend", "digit right", "sum right")
     for digit, addend in zip(metrics["per_digit"], metrics["per_addend"], strict=True):
-        halves = [[format_percent(row[name]) for name in ("digit_accuracy", "sum_accuracy")] for row in (digit, addend)]
-        table.add_row(str(digit["digit"]), f"{digit['images']:,}", *halves[0], str(addend["addend"]), *halves[1])
+        by_digit, by_addend = (
+            [format_percent(row[name]) for name in ("digit_accuracy", "sum_accuracy")] for row in (digit, addend)
+        )
+        table.add_row(str(digit["digit"]), f"{digit['images']:,}", *by_digit, str(addend["addend"]), *by_addend)
     print_table(table)

@@ -14,14 +14,17 @@ from seesum.runs.names import LATEST
 def export(
     to: Annotated[str, typer.Option(metavar="FILE", help="The ONNX file.")],
     run: RunArgument = LATEST,
-    float_images: Annotated[bool, typer.Option("--float", help="Images as float32, 0 to 255, instead of uint8.")] = False,
+    float_images: Annotated[bool, typer.Option("--float", help="Take images as float32, 0 to 255, instead of uint8.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write a run's network as an ONNX file that answers without torch."""
+    """Write the network of a run as an ONNX file. The file runs without torch."""
     import seesum
 
-    made = seesum.export(run, to=to, float_images=float_images)
+    exported = seesum.export(run, to=to, float_images=float_images)
     if as_json:
-        print_json({"file": str(made.path), "bytes": made.bytes, "largest_difference": made.largest_difference})
+        print_json({"file": str(exported.path), "bytes": exported.bytes, "largest_difference": exported.largest_difference})
         return
-    typer.echo(f"{made.path}: {made.bytes:,} bytes; its probabilities are the network's within {made.largest_difference:.1e}")
+    typer.echo(
+        f"{exported.path}: {exported.bytes:,} bytes; its probabilities differ from those of the network by at most "
+        f"{exported.largest_difference:.1e}"
+    )

@@ -1,4 +1,4 @@
-"""What the command line prints: tables for people, one JSON object for programs."""
+"""Print the results of commands: tables for people, one JSON object for programs."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 def print_json(values: dict[str, Any]) -> None:
-    """One object, and nothing else, on standard output."""
+    """Print one JSON object, and nothing else, to standard output."""
     typer.echo(json.dumps(values, indent=2, allow_nan=False))
 
 
 def print_path(what: str, path: Path, as_json: bool) -> None:
-    """Say where a file is that was written."""
+    """Print where a new file is."""
     print_json({what: str(path)}) if as_json else typer.echo(f"The {what} is in {path}")
 
 
 def print_metrics(metrics: dict[str, Any]) -> None:
-    """Accuracies with intervals, losses and calibration of a run."""
+    """Print accuracies with intervals, losses and calibration errors of a run."""
     from seesum.measuring.metrics import wilson_interval
 
     table = make_table(f"{metrics['system']}, {metrics['evaluated_on']} images", "accuracy", "95 % interval", "loss", "ECE")
@@ -37,12 +37,12 @@ def print_metrics(metrics: dict[str, Any]) -> None:
     typer.echo(
         f"{metrics['images']:,} images x 10 addends; {metrics['parameters']:,} parameters; trained in "
         f"{metrics['train_seconds']:.1f} s ({metrics['epochs']} epoch{'s' * (metrics['epochs'] > 1)}, seed {metrics['seed']}); "
-        f"the sum agrees with its own digit on {metrics['consistency']:.2%}"
+        f"the sum follows from the predicted digit on {metrics['consistency']:.2%} of the pairs"
     )
 
 
 def make_table(*columns: str) -> Table:
-    """An empty table with a column for each name."""
+    """Return an empty table with a column for each name."""
     from rich import box
     from rich.table import Table
 
@@ -53,7 +53,7 @@ def make_table(*columns: str) -> Table:
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], *columns: str) -> None:
-    """The named columns of rows as a table; None is left blank."""
+    """Print the named columns of rows as a table. None becomes an empty cell."""
     table = make_table(*(column.replace("_", " ") for column in columns))
     for row in rows:
         values = ("" if row[name] is None else row[name] for name in columns)
@@ -62,7 +62,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]], *columns: str) -> None:
 
 
 def print_table(table: Table) -> None:
-    """A table as wide as the terminal, or at least 100 columns where there is none."""
+    """Print a table with the width of the terminal, or at least 100 characters wide if there is none."""
     from rich.console import Console
 
     console = Console(highlight=False, markup=False)

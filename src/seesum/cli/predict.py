@@ -14,17 +14,21 @@ if TYPE_CHECKING:
 
 
 def predict(
-    pictures: Annotated[list[str] | None, typer.Argument(metavar="IMAGE...", help="Pictures of a digit.")] = None,
+    pictures: Annotated[list[str] | None, typer.Argument(metavar="IMAGE...", help="Pictures of digits.")] = None,
     add: Annotated[str | None, typer.Option(metavar="N", help="The number to add, 0 to 9.")] = None,
     run: SourceOption = None,
-    random: Annotated[int | None, typer.Option(metavar="N", help="Instead: N random test images.")] = None,
-    seed: Annotated[int, typer.Option(help="Which test images and addends are random.")] = 0,
-    plot: Annotated[str | None, typer.Option(metavar="FILE", help="PNG of the images as the network saw them.")] = None,
-    explain: Annotated[str | None, typer.Option(metavar="FILE", help="PNG of the steps from picture to answer.")] = None,
-    data: Annotated[str | None, typer.Option(metavar="DIR", help="With --random: the images of a run on your own.")] = None,
+    random: Annotated[int | None, typer.Option(metavar="N", help="Answer N random test images instead of pictures.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed for the choice of test images and addends.")] = 0,
+    plot: Annotated[
+        str | None, typer.Option(metavar="FILE", help="PNG file for the 28x28 images that the network gets.")
+    ] = None,
+    explain: Annotated[str | None, typer.Option(metavar="FILE", help="PNG file for the steps from picture to answer.")] = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="DIR", help="With --random: folder of the run's own data, if it has moved.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Answer pictures of digits, with probabilities; or random test images, with the wrong ones marked."""
+    """Answer pictures of digits or random test images. Wrong answers to test images are marked."""
     import seesum
 
     predictions = seesum.predict(
@@ -35,22 +39,23 @@ def predict(
         print_json({"predictions": rows})
         return
     table = make_table("picture", "digit", "p(digit)", "add", "sum", "p(sum)", "")
-    for one in predictions:
-        answer = one.answer
+    for prediction in predictions:
+        answer = prediction.answer
         shares = (f"{answer.digit_probabilities.max():.1%}", f"{answer.sum_probabilities.max():.1%}")
-        table.add_row(one.picture, str(answer.digit), shares[0], str(one.addend), str(answer.sum), shares[1], _remark(one))
+        cells = (prediction.picture, answer.digit, shares[0], prediction.addend, answer.sum, shares[1], _remark(prediction))
+        table.add_row(*map(str, cells))
     print_table(table)
     for path in filter(None, (plot, explain)):
         typer.echo(f"The picture is in {path}")
 
 
-def _remark(one: Prediction) -> str:
-    """What a user should know about an answer before relying on it."""
-    answer = one.answer
-    if one.digit is not None and one.digit != answer.digit:
-        return f"wrong: it is {one.digit}"
+def _remark(prediction: Prediction) -> str:
+    """Return a warning for an answer that is wrong or unsure, or an empty text."""
+    answer = prediction.answer
+    if prediction.digit is not None and prediction.digit != answer.digit:
+        return f"wrong: it is {prediction.digit}"
     if answer.digits_found > 1:
-        return f"unsure: {answer.digits_found} digits found, this is the largest"
+        return f"unsure: {answer.digits_found} digits found, this is the largest one"
     if not answer.digits_found:
-        return "unsure: nothing in it is like a digit"
+        return "unsure: nothing in the picture looks like a digit"
     return "unsure" if answer.unsure else ""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from seesum.cli.options import Data, Json, OwnRunArgument
+from seesum.cli.options import Json, OwnRunArgument, RunData
 from seesum.cli.output import print_path
 from seesum.runs.names import LATEST
 
 
-def report(run: OwnRunArgument = LATEST, data: Data = None, as_json: Json = False) -> None:
-    """Draw the pictures of a finished run again and write its report.html."""
+def report(run: OwnRunArgument = LATEST, data: RunData = None, as_json: Json = False) -> None:
+    """Write the report of a finished run again. Its pictures are replaced, too."""
     import seesum
 
     print_path("report", seesum.report(run, data=data), as_json)

@@ -12,21 +12,25 @@ from seesum.cli.output import print_json, print_rows
 
 @add_recipe_options("epochs", "images")
 def reproduce(
-    systems: Annotated[list[str] | None, typer.Argument(metavar="SYSTEM...", help="Default: all published ones.")] = None,
-    seeds: Annotated[int | None, typer.Option(metavar="N", help="Default: 3, but 1 for the large systems.")] = None,
+    systems: Annotated[list[str] | None, typer.Argument(metavar="SYSTEM...", help="Published systems. Default: all.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(metavar="N", help="Number of seeds. Default: 3, but 1 for the large systems.")
+    ] = None,
     device: Device = "auto",
     data: Data = None,
-    out: Annotated[str | None, typer.Option(metavar="DIR", help="Folder for published.csv and .png. Default: results.")] = None,
+    out: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Folder for the results. Default: results, or runs/trial.")
+    ] = None,
     as_json: Json = False,
     *,
     fields: dict[str, Any],
 ) -> None:
-    """Train the published systems as published, and compare what they reach with what their authors report."""
+    """Train the published systems as published. Their accuracies are compared with those that their authors report."""
     import seesum
 
-    made = seesum.reproduce(*(systems or []), seeds=seeds, data=data, out=out, device=device, **fields)
+    result = seesum.reproduce(*(systems or []), seeds=seeds, data=data, out=out, device=device, **fields)
     if as_json:
-        print_json({"folder": str(made.folder), "rows": made.rows})
+        print_json({"folder": str(result.folder), "rows": result.rows})
         return
-    print_rows(made.rows, "system", "output", "on", "epoch", "published", "reproduced_mean", "reproduced_std", "n", "gap")
-    typer.echo(f"The rows are in {made.folder / 'published.csv'}, the picture is beside them")
+    print_rows(result.rows, "system", "output", "on", "epoch", "published", "reproduced_mean", "reproduced_std", "n", "gap")
+    typer.echo(f"The rows are in {result.folder / 'published.csv'}, and the picture is in the same folder")

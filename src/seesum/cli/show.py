@@ -6,18 +6,18 @@ from typing import Annotated
 
 import typer
 
-from seesum.cli.options import Data, Json, RunOption
+from seesum.cli.options import Json, RunData, RunOption
 from seesum.cli.output import print_path
 
 
 def show(
     what: Annotated[str, typer.Argument(metavar="samples|table", help="What to draw.")],
     run: RunOption = None,
-    plot: Annotated[str | None, typer.Option(metavar="FILE", help="PNG. Default: samples.png or table.png.")] = None,
-    data: Data = None,
+    plot: Annotated[str | None, typer.Option(metavar="FILE", help="PNG file. Default: samples.png or table.png.")] = None,
+    data: RunData = None,
     as_json: Json = False,
 ) -> None:
-    """Draw samples of each split with their sums, or the addition table that a run has learned."""
+    """Draw samples or a learned addition table. Samples are those of each split, with their sums."""
     import seesum
 
     print_path("picture", seesum.show(what, run=run, plot=plot, data=data), as_json)

@@ -15,17 +15,21 @@ from seesum.cli.output import make_table, print_json, print_table
 def study(
     system: System = None,
     seeds: Seeds = 5,
-    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Append a row to this file.")] = None,
+    csv: Annotated[
+        str | None, typer.Option(metavar="FILE", help="CSV file to which a row with the result is appended.")
+    ] = None,
     change: Set = None,
     test: Test = False,
     data: Data = None,
     device: Device = "auto",
-    out: Annotated[str | None, typer.Option(metavar="DIR", help="Directory of the study. Default: one under runs.")] = None,
+    out: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Directory of the study. Default: a directory under runs.")
+    ] = None,
     as_json: Json = False,
     *,
     fields: dict[str, Any],
 ) -> None:
-    """Train one recipe with several seeds; give mean, standard deviation and interval. A stopped study continues."""
+    """Train one recipe with several seeds. Print mean, standard deviation and interval. A stopped study is continued."""
     from dataclasses import asdict
 
     import seesum
@@ -39,9 +43,9 @@ def study(
         print_json({**row, **{name: asdict(spread) for name, spread in spreads.items()}})
         return
     table = make_table(f"{len(finished.runs)} seeds", "mean", "std", "95 % interval of the mean")
-    for name, one in spreads.items():
+    for name, spread in spreads.items():
         style = "{:.3%}" if name.endswith("accuracy") else "{:.4f}"
-        mean, std, low, high = (style.format(value) for value in (one.mean, one.std, one.low, one.high))
+        mean, std, low, high = (style.format(value) for value in (spread.mean, spread.std, spread.low, spread.high))
         table.add_row(name.replace("_", " "), mean, std, f"{low} to {high}")
     print_table(table)
     typer.echo(f"The runs are in {finished.directory}" + (f"; the row is in {csv}" if csv else ""))

@@ -20,15 +20,15 @@ def train(
     device: Device = "auto",
     out: Annotated[str | None, typer.Option(metavar="DIR", help="Run directory. Default: a new one under runs.")] = None,
     resume: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Continue an unfinished run; latest: the newest one.")
+        str | None, typer.Option(metavar="RUN", help="Continue this unfinished run; latest for the newest one.")
     ] = None,
-    summary: Annotated[bool, typer.Option("--summary", help="Print layers, output shapes and parameter counts.")] = False,
+    summary: Annotated[bool, typer.Option("--summary", help="Print layers, output shapes and parameter counts first.")] = False,
     plot: Annotated[bool, typer.Option(help="Write pictures and report.html.")] = True,
     as_json: Json = False,
     *,
     fields: dict[str, Any],
 ) -> None:
-    """Train a system, evaluate it over all ten addends, and write a run directory with a report."""
+    """Train a system and evaluate it with all ten addends. The result is a run directory with a report."""
     import seesum
     from seesum.networks.systems import DEFAULT_SYSTEM, find_system
     from seesum.runs.run import find_unfinished

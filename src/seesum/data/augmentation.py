@@ -1,7 +1,7 @@
-"""How training pixels change at random: geometry, strokes, edges, what is erased or left on the paper, light.
+"""Change training images at random: geometry, strokes, edges, gaps and clutter, light.
 
-Everything works on whole batches, and all numbers come from one generator on the CPU, so that its state is all that a
-checkpoint needs. What a recipe does not ask for draws no number.
+All functions work on whole batches. All random numbers come from one generator on the CPU, so a checkpoint needs its state
+alone. An augmentation that a recipe leaves at zero uses no random number.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from seesum.base.recipe import Augmentation
 from seesum.data.idx import SIDE
 
 KNOTS = 7
-"""Of elastic distortion, along each side: one every 4.5 pixels."""
+"""Knots of the elastic distortion along each side: one every 4.5 pixels."""
 EXTREME_FACTOR = 3.0
-"""How much farther than others the images chosen by ``far`` are turned, slanted, moved and resized. Bent three times as far,
-they were no handwriting any more."""
+"""How much more the images chosen by ``extreme`` are rotated, slanted, shifted and scaled. Their elastic distortion stays
+the same: three times as much would no longer look like handwriting."""
 PIECES = 3
-"""At most so many gaps, or remains, in an image."""
+"""The largest number of gaps, or of pieces of clutter, in an image."""
 
 
 def augment(pixels: Tensor, how: Augmentation, generator: Generator) -> Tensor:
-    """Change each image of [B, 1, 28, 28] (0..255, float) at random: geometry, strokes, gaps and remains, and then light."""
+    """Change each image of [B, 1, 28, 28] (0..255, float) at random: geometry, strokes, gaps and clutter, then light."""
     if how.rotate or how.shear or how.shift or how.scale or how.stretch or how.elastic:
         pixels = transform_geometry(pixels, how, generator)
     for share, change in (
@@ -51,19 +51,19 @@ def _draw_uniform(count: int, width: float | Tensor, generator: Generator) -> Te
 
 
 def transform_geometry(pixels: Tensor, how: Augmentation, generator: Generator) -> Tensor:
-    """Turn, slant, resize, move and bend; sampling is bilinear and zero outside the image, one grid for the whole batch."""
+    """Rotate, slant, scale, shift and distort the images. Sampling is bilinear and zero outside the image."""
     count = len(pixels)
     reach: float | Tensor = 1.0
     if how.extreme:
         reach = torch.where(torch.rand(count, generator=generator) < how.extreme, EXTREME_FACTOR, 1.0)
     angle = torch.deg2rad(_draw_uniform(count, how.rotate * reach, generator))
     slant = _draw_uniform(count, how.shear * reach, generator)
-    # no smaller than a tenth, however far
+    # no smaller than a tenth, however extreme
     size = (1 + _draw_uniform(count, how.scale * reach, generator)).clamp_min(0.1)
     ratio = (1 + _draw_uniform(count, how.stretch * reach, generator)).clamp_min(0.1)
     cosine, sine = torch.cos(angle), torch.sin(angle)
-    # a grid says from where a pixel comes: the inverse of what is done; it counts from -1 to 1 across the image,
-    # so a share of the side is twice that share
+    # a grid tells where each pixel comes from, so it holds the inverse transformation; it counts from -1 to 1 across the
+    # image, so a share of the side is twice that number
     wide, high = size * ratio, size / ratio
     columns = [cosine / wide, (slant * cosine - sine) / wide, 2 * _draw_uniform(count, how.shift * reach, generator)]
     columns += [sine / high, (slant * sine + cosine) / high, 2 * _draw_uniform(count, how.shift * reach, generator)]
@@ -74,10 +74,10 @@ def transform_geometry(pixels: Tensor, how: Augmentation, generator: Generator) 
 
 
 def draw_elastic_displacement(count: int, deviation: float, generator: Generator) -> Tensor:
-    """Smooth random displacements [count, 28, 28, 2], in units of half a side, of the given standard deviation in pixels.
+    """Draw smooth random displacements [count, 28, 28, 2] with a standard deviation in pixels, in units of half a side.
 
-    Normal numbers on a grid of ``KNOTS`` x ``KNOTS``, joined by cubic B-splines: what a Gaussian filter of about four
-    pixels over noise gives (Simard et al. 2003, "Best practices for convolutional neural networks"), as two small products.
+    Normal numbers on a grid of ``KNOTS`` x ``KNOTS`` are joined by cubic B-splines. That equals a Gaussian filter of about four
+    pixels over noise (Simard et al. 2003, "Best practices for convolutional neural networks"), but takes two small products.
     """
     knots = torch.randn(count, 2, KNOTS, KNOTS, generator=generator)
     place = torch.linspace(0, KNOTS - 1, SIDE).unsqueeze(1) - torch.arange(KNOTS)
@@ -89,7 +89,7 @@ def draw_elastic_displacement(count: int, deviation: float, generator: Generator
 
 
 def lower_resolution(pixels: Tensor, generator: Generator) -> Tensor:
-    """A small picture blown up: [B, 1, 28, 28] reduced to 9 to 18 pixels a side, one number for the batch, and back."""
+    """Reduce images [B, 1, 28, 28] to 9 to 18 pixels a side, one number for the batch, and enlarge them again."""
     side = int(torch.randint(9, 19, (), generator=generator))
     small = functional.interpolate(pixels, size=(side, side), mode="area")
     blown = functional.interpolate(small, size=(SIDE, SIDE), mode="bicubic", align_corners=False).clamp_min(0)
@@ -97,11 +97,11 @@ def lower_resolution(pixels: Tensor, generator: Generator) -> Tensor:
 
 
 def change_stroke_width(pixels: Tensor, generator: Generator) -> Tensor:
-    """Another pen for each image of [B, 1, 28, 28]: strokes up to a pixel thicker or thinner, edges hard or soft.
+    """Write each image of [B, 1, 28, 28] with another pen: strokes up to a pixel thicker or thinner, edges hard or soft.
 
-    The image is blurred, and cut at a level: a low one makes strokes thicker, a high one thinner. How steeply it is cut
-    decides between the jagged edges of a drawing program and a soft pencil. Thin strokes may break; an image that would
-    lose more than half of its ink stays as it is.
+    The image is blurred and cut at a level: a low level makes strokes thicker, a high one thinner. The steepness of the cut
+    decides between the jagged edges of a drawing program and a soft pencil. Thin strokes may break. An image that would lose
+    more than half of its ink stays as it is.
     """
     count = len(pixels)
     blur, level, steep = (torch.rand(count, 1, 1, 1, generator=generator).to(pixels.device) for _ in range(3))
@@ -113,7 +113,7 @@ def change_stroke_width(pixels: Tensor, generator: Generator) -> Tensor:
 
 
 def blur_or_sharpen(pixels: Tensor, generator: Generator) -> Tensor:
-    """Each image of [B, 1, 28, 28] blurred or sharpened, and its grey levels raised or lowered by a power."""
+    """Blur or sharpen each image of [B, 1, 28, 28], and raise or lower its grey levels by a power."""
     count = len(pixels)
     blur, power = (torch.rand(count, 1, 1, 1, generator=generator).to(pixels.device) for _ in range(2))
     mixed = torch.lerp(pixels, _blur(pixels), 1.8 * blur - 0.6).clamp(0, 255) / 255
@@ -121,7 +121,7 @@ def blur_or_sharpen(pixels: Tensor, generator: Generator) -> Tensor:
 
 
 def cut_stroke_gaps(pixels: Tensor, generator: Generator) -> Tensor:
-    """Each image of [B, 1, 28, 28] with gaps in its strokes, as worn pens and removed lines leave them."""
+    """Cut gaps into the strokes of each image of [B, 1, 28, 28], as worn pens and removed lines leave them."""
     count = len(pixels)
     length, width = torch.rand(2, count, PIECES, generator=generator)
     angle = torch.pi * torch.rand(count, PIECES, generator=generator)
@@ -131,25 +131,25 @@ def cut_stroke_gaps(pixels: Tensor, generator: Generator) -> Tensor:
 
 
 def add_clutter(pixels: Tensor, generator: Generator) -> Tensor:
-    """Each image of [B, 1, 28, 28] with specks, and pieces of ruled lines or whole ones, faint or as dark as the ink."""
+    """Add specks and ruled lines, whole or in pieces, to each image of [B, 1, 28, 28], faint or as dark as the ink."""
     count = len(pixels)
     length, width, strength, tilt = torch.rand(4, count, PIECES, generator=generator)
     length = torch.where(length < 0.4, length, torch.where(length < 0.8, 8 * length, SIDE))
-    angle = 0.2 * (tilt - 0.5) + torch.pi / 2 * (tilt < 0.4)  # more ruled lines lie than stand
+    angle = 0.2 * (tilt - 0.5) + torch.pi / 2 * (tilt < 0.4)  # most ruled lines are horizontal
     pieces = draw_line_pieces(length, 0.2 + 0.7 * width, angle, 8.0, generator)
     levels = 255 * (0.2 + 0.8 * strength[:, :, None, None]) * pieces
     return torch.maximum(pixels, levels.amax(1, keepdim=True).to(pixels.device))
 
 
 def draw_line_pieces(length: Tensor, radius: Tensor, angle: Tensor, spread: float, generator: Generator) -> Tensor:
-    """Round-ended pieces of lines as coverage 0..1, [B, K, 28, 28]; about half of the K in an image are left blank.
+    """Draw pieces of lines with round ends as coverage 0..1, [B, K, 28, 28]. About half of the K in an image are left blank.
 
     Args:
         length: [B, K] half the length, in pixels.
         radius: [B, K] half the width.
         angle: [B, K] in radians, from the horizontal.
-        spread: standard deviation, in pixels, of their middles from the image's.
-        generator: draws middles, and which are left blank.
+        spread: standard deviation, in pixels, of their centres from the image's centre.
+        generator: decides the centres, and which pieces are left blank.
     """
     shape = (*length.shape, 1, 1)
     middle_x, middle_y = spread * torch.randn(2, *shape, generator=generator) + (SIDE - 1) / 2
@@ -162,7 +162,7 @@ def draw_line_pieces(length: Tensor, radius: Tensor, angle: Tensor, spread: floa
 
 
 def _blur(pixels: Tensor) -> Tensor:
-    """Binomial weights 1, 2, 1 along both axes: a Gaussian of 0.7 pixels; paper outside."""
+    """Blur with the weights 1, 2, 1 along both axes: a Gaussian of 0.7 pixels, with paper outside the image."""
     padded = functional.pad(pixels, (1, 1, 1, 1))
     across = padded[..., :-2] + 2 * padded[..., 1:-1] + padded[..., 2:]
     return (across[..., :-2, :] + 2 * across[..., 1:-1, :] + across[..., 2:, :]) / 16

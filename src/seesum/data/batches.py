@@ -1,7 +1,7 @@
-"""Samples -> shuffled, augmented, normalised batches on a device.
+"""Turn samples into shuffled, augmented, normalised batches on a device.
 
-The whole data set lives on the device as uint8 and a batch is made by indexing it: a per-sample dataset with a loader
-takes most of a minute for an epoch that takes a second or two here.
+All images lie on the device as uint8, and a batch is made by indexing them. A per-sample data set with a loader takes most of a
+minute for an epoch that takes a second or two here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from seesum.data.samples import ADDEND_STRATEGIES, make_synthetic_samples, make_
 
 
 class Batch(NamedTuple):
-    """One step's samples, on the device."""
+    """The samples of one step, on the device."""
 
     image: Tensor
     """[B, 1, 28, 28] float32, normalised."""
@@ -34,25 +34,25 @@ class Batch(NamedTuple):
 
 
 class Batches:
-    """An endless supply of epochs over the training images of a recipe."""
+    """Give batches for any number of epochs over the training images of a recipe."""
 
     def __init__(self, labelled: LabelledImages, recipe: Recipe, device: torch.device, generator: Generator) -> None:
-        """Keep the images on the device.
+        """Put the images on the device.
 
         Args:
             labelled: the training images, N of them.
-            recipe: says batch size, addend strategy, operation, augmentation, mean, std and seed.
-            device: where batches are wanted.
-            generator: on the CPU; draws order and augmentation, so that its state is all a checkpoint needs.
+            recipe: decides batch size, addend strategy, operation, augmentation, mean, std and seed.
+            device: where the batches are used.
+            generator: on the CPU; decides order and augmentation, so a checkpoint needs its state alone.
         """
         self.labelled, self.recipe, self.device, self.generator = labelled, recipe, device, generator
         self.strategy = look_up(ADDEND_STRATEGIES, recipe.addends, "addend strategy")
         self.has_synthetic = bool(recipe.synthetic_digits or recipe.synthetic_non_digits)
         self._epoch_made: int | None = None
-        self._draw(0)
+        self._make_samples(0)
 
-    def _draw(self, epoch: int) -> None:
-        """Make the samples of an epoch, if they are not those that are there: drawing images takes seconds."""
+    def _make_samples(self, epoch: int) -> None:
+        """Make the samples of an epoch, unless they are there already: rendering synthetic images takes seconds."""
         epoch = epoch if self.strategy.redraw_each_epoch or self.has_synthetic else 0
         if epoch == self._epoch_made:
             return
@@ -64,16 +64,16 @@ class Batches:
         self._tensors = tuple(torch.from_numpy(np.ascontiguousarray(array)).to(self.device) for array in arrays)
 
     def count_steps(self) -> int:
-        """Steps of one epoch; the last one may be smaller, but a lone last sample is left out of the epoch."""
+        """Return the steps of one epoch. The last one may be smaller, but a single last sample is left out of the epoch."""
         full, left = divmod(len(self._tensors[0]), self.recipe.batch_size)
         return full + (left > 1 or full == 0)
 
     def shuffle(self, epoch: int) -> Iterator[Batch]:
-        """All samples once in random order; ``epoch`` counts from 0 and decides the addends and images drawn anew."""
-        self._draw(epoch)
+        """Yield all samples once in random order. ``epoch`` counts from 0 and decides new addends and synthetic images."""
+        self._make_samples(epoch)
         images, *others = self._tensors
         order = torch.randperm(len(images), generator=self.generator).to(self.device)
-        # a batch of one cannot be normalised over, so a lone last sample waits for another epoch
+        # BatchNorm needs two samples, so a single last sample waits for another epoch
         for rows in torch.split(order, self.recipe.batch_size)[: self.count_steps()]:
             pixels = images[rows].unsqueeze(1).float()
             if self.recipe.augmentation != Augmentation():
@@ -82,11 +82,11 @@ class Batches:
 
 
 def scale_pixels(pixels: Tensor, recipe: Recipe) -> Tensor:
-    """Intensities 0..255 of any shape, float -> normalised with the recipe's mean and std."""
+    """Normalise intensities 0..255 (float, any shape) with the recipe's mean and std."""
     return (pixels - 255 * recipe.mean) / (255 * recipe.std)
 
 
 def normalise(images: Images, recipe: Recipe, device: torch.device) -> Tensor:
-    """Images uint8 [N, 28, 28] -> what a network takes: float32 [N, 1, 28, 28] on the device."""
+    """Images uint8 [N, 28, 28] -> the input of a network: float32 [N, 1, 28, 28] on the device."""
     pixels = torch.from_numpy(np.ascontiguousarray(images)).to(device).unsqueeze(1).float()
     return scale_pixels(pixels, recipe)

@@ -1,9 +1,10 @@
-"""How people write: the forms of each digit, and figures that are no digit, as the points through which a pen goes.
+"""Glyphs: the shapes of digits as people write them, and of other figures, as points through which a pen goes.
 
-A form is a text: strokes, separated by semicolons, of points ``x,y`` in hundredths of a digit's height, y downwards. The pen
-goes smoothly through the points of a stroke, but turns sharply at one that ends in ``!``. All were written down by hand,
-after what people in different countries write and MNIST, which comes from the United States, has rarely or not at all:
-crossed sevens, ones with a long flag or a foot, open fours, slashed zeros.
+A glyph is a text of strokes, separated by semicolons. A stroke is a list of points ``x,y`` in hundredths of the digit's height,
+y downwards. The pen goes smoothly through the points, but turns sharply at a point that ends in ``!``.
+
+All glyphs were written by hand, after shapes that people use in different countries. MNIST comes from the United States and has
+few of them or none: crossed sevens, ones with a long flag or a foot, open fours, slashed zeros.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ DIGITS: dict[int, tuple[str, ...]] = {
         "46,12 24,0 4,18 14,40 36,36 48,14! 46,50 54,78 30,100 0,90",
     ),
 }
-"""At least six forms of each digit, one as likely as another."""
+"""At least six glyphs for each digit, each as likely as the others."""
 
 OTHERS: tuple[str, ...] = (
     "0,100 34,0! 68,100; 14,64 54,64",  # A
@@ -160,4 +161,5 @@ OTHERS: tuple[str, ...] = (
     "0,20 40,0! 40,60! 80,40! 80,100; 0,70 30,100",  # broken lines
     "10,0 0,10; 60,0 64,12; 30,46 40,50; 0,90 12,100; 84,60 90,72; 70,96 76,88",  # specks
 )
-"""No digits, and nothing that a digit resembles: so no l, o, I, O, S, Z, B, D, G, C, J, U, T, Y, a, q, g, b, z."""
+"""Figures that are not digits and do not resemble one. So l, o, I, O, S, Z, B, D, G, C, J, U, T, Y, a, q, g, b and z are
+missing."""

@@ -1,4 +1,4 @@
-"""MNIST as arrays: the embedded files, or any folder of IDX files. The only place where bytes are parsed and checked."""
+"""Read MNIST, embedded or from a folder of IDX files, as arrays. The only place where these bytes are parsed and checked."""
 
 from __future__ import annotations
 
@@ -23,36 +23,38 @@ from seesum.base.errors import InputError
 Images = NDArray[np.uint8]
 Digits = NDArray[np.int64]
 SIDE, BOX = 28, 20
-"""Pixels of an image, and of the square in its middle that MNIST fits digits into."""
+"""Pixels of a side of an image, and of the square in its middle that MNIST fits digits into."""
 
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """One half of a data set."""
+    """Images and the digits they show."""
 
     images: Images
-    """uint8 [N, 28, 28], ink bright on black."""
+    """uint8 [N, 28, 28], bright ink on black."""
     digits: Digits
     """int64 [N], 0..9."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Training and test images with their digits, and the SHA-256 of each file they came from (uncompressed)."""
+    """Training and test images with their digits."""
 
     train: LabelledImages
     test: LabelledImages
     sha256: dict[str, str]
+    """Of each file that the images came from, uncompressed."""
 
 
 class Naming(NamedTuple):
-    """The file names under which a collection is published, without ``.gz`` or ``.xz``, and how its images lie."""
+    """The file names under which a collection is published, without ``.gz`` or ``.xz``."""
 
     train_images: str
     train_digits: str
     test_images: str
     test_digits: str
     transposed: bool
+    """Whether its images are stored with rows and columns exchanged."""
 
 
 NAMINGS = {
@@ -91,14 +93,14 @@ def load_mnist(directory: str | os.PathLike[str] | None = None) -> Dataset:
     """Load the embedded MNIST, or a folder of IDX files under the names of MNIST, EMNIST digits or QMNIST.
 
     Args:
-        directory: folder with the four files, each plain, ``.gz`` or ``.xz``; None for the embedded MNIST, which is
+        directory: folder with the four files, each plain, ``.gz`` or ``.xz``. None for the embedded MNIST, which is
             decompressed once and then read from the user's cache directory.
 
     Returns:
         ``.train`` and ``.test``, each with ``.images`` uint8 [N, 28, 28] and ``.digits`` int64 [N].
 
     Raises:
-        InputError: a file is missing, truncated or not what its name says; the sentence names it.
+        InputError: a file is missing, truncated or not what its name promises; the sentence names it.
     """
     if directory is None:
         return _assemble(NAMINGS["MNIST"], _read_embedded)
@@ -113,10 +115,10 @@ def load_mnist(directory: str | os.PathLike[str] | None = None) -> Dataset:
 
 
 def parse_idx(data: bytes, name: str) -> NDArray[Any]:
-    """Array in an IDX file of unsigned bytes or 32-bit integers, with the shape its header gives.
+    """Parse an IDX file of unsigned bytes or 32-bit integers; returns an array of the shape that its header gives.
 
     Raises:
-        InputError: the header is not IDX, or the length is not what the header says.
+        InputError: the header is not IDX, or the length is not what the header promises.
     """
     if len(data) < 4 or data[0] or data[1] or data[2] not in IDX_TYPES or len(data) < 4 + 4 * data[3]:
         raise InputError(f"{name} is not an IDX file of bytes or integers; download it again")
@@ -171,7 +173,9 @@ def _read_file(folder: Path, name: str) -> bytes:
 
 
 def _read_embedded(name: str) -> bytes:
-    """Uncompressed bytes of an embedded file: from the cache where its checksum is right, else unpacked and cached."""
+    """Return the uncompressed bytes of an embedded file: from the cache where its checksum is right, else unpacked and
+    cached.
+    """
     import platformdirs
 
     wanted = CANONICAL_SHA256[name]
@@ -186,7 +190,7 @@ def _read_embedded(name: str) -> bytes:
         raise InputError(f"the embedded file {name}.xz cannot be read ({error}); install seesum again") from error
     if hashlib.sha256(data).hexdigest() != wanted:
         raise InputError(f"the embedded file {name}.xz is not the canonical one; install seesum again")
-    with contextlib.suppress(OSError):  # a cache that cannot be written costs a second a run and nothing else
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs each run a second, and nothing else
         cached.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=cached.parent, delete=False) as beside:
             beside.write(data)

@@ -1,7 +1,7 @@
-"""A pen: forms -> images as MNIST makes them, of digits as people write them, and of what is no digit. numpy only.
+"""Render glyphs with a pen: synthetic images of digits, as MNIST makes them, and of figures that are not digits. numpy only.
 
-A form is a few points. Their curve is a fixed linear map of them, so a thousand pictures of one form are one product; then
-all pictures are turned, fitted and inked at once. One core writes some thousands of images a second.
+A glyph has a few points. Its curve is a fixed linear map of them, so a thousand images of one glyph are one matrix product. All
+images are then turned, fitted and inked together. One core renders some thousands of images a second.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from seesum.data.glyphs import DIGITS, OTHERS
 from seesum.data.idx import BOX, SIDE, Images, LabelledImages
 
 TRACE = 128
-"""Points of the curve that a picture is inked along: half a pixel apart on most digits."""
+"""Points of the curve that is inked: half a pixel apart on most digits."""
 THIN, THICK = 2.0, 4.4
-"""Pen widths in pixels: from a little thinner than the preparation of pictures leaves to as thick."""
+"""Pen widths in pixels. They reach a little beyond the widths that the preparation of pictures leaves."""
 CHUNK = 16
-"""Pictures inked at once: 3 MB of distances stay in a cache, 12,000 pictures a second; with 500 at once it is 3,500."""
+"""Images inked together. With 16, 3 MB of distances stay in the cache: 12,000 images a second; with 500 it is 3,500."""
 
 Points = NDArray[np.float32]
 """[..., 2]: x to the right and y downwards."""
 
 
 def render_digits(count: int, rng: Generator) -> LabelledImages:
-    """``count`` digits in the ``DIGITS`` forms, written anew; each digit and each of its forms as likely as another."""
+    """Render ``count`` digits, each digit and each of its glyphs as likely as the others."""
     digits = rng.integers(0, 10, count, dtype=np.int64)
     return LabelledImages(render_traces(_write(digits, TRACE, rng), rng), digits)
 
 
 def render_non_digits(count: int, rng: Generator) -> Images:
-    """``count`` images uint8 [count, 28, 28] that show no digit, or more than one."""
+    """Render ``count`` images uint8 [count, 28, 28] that show no digit, or more than one."""
     kinds: list[tuple[float, Callable[[int, Generator], Images]]] = [
         (0.42, lambda n, rng: render_traces(vary_handwriting(_trace_others(n, rng), rng), rng)),
         (0.14, lambda n, rng: render_traces(_scribble(n, rng), rng)),
@@ -48,9 +48,10 @@ def render_non_digits(count: int, rng: Generator) -> Images:
 
 
 def trace_glyph(form: str, count: int, points: int, rng: Generator) -> Points:
-    """Curves [count, points, 2] of one form, in hundredths of its height, each with its points moved a little.
+    """Trace a glyph ``count`` times, each time with its points moved a little; returns curves [count, points, 2].
 
-    A stroke's ends wander further than its bends: people stop early, go on, and leave gaps.
+    Coordinates are hundredths of the glyph's height. The ends of a stroke move farther than its bends: people stop early, go
+    on, and leave gaps.
     """
     controls, ends, curve = _read_glyph(form, points)
     wander = np.where(ends, 4.0, 2.6)[:, None].astype(np.float32) * rng.uniform(0.4, 1.6, (count, 1, 1)).astype(np.float32)
@@ -60,9 +61,9 @@ def trace_glyph(form: str, count: int, points: int, rng: Generator) -> Points:
 
 @cache
 def _read_glyph(form: str, points: int) -> tuple[Points, NDArray[np.bool_], NDArray[np.float32]]:
-    """Control points [P, 2] of a form, which of them end a stroke [P], and their map [points, P] to the curve.
+    """Parse a glyph: control points [P, 2], which of them end a stroke [P], and the map [points, P] from them to the curve.
 
-    The curve is Catmull and Rom's (1974), with a corner wherever a point says so.
+    The curve is a spline after Catmull and Rom (1974), with a corner at each point that is marked as one.
     """
     strokes = [[word.rstrip("!") for word in stroke.split()] for stroke in form.split(";")]
     sharp = [[word.endswith("!") for word in stroke.split()] for stroke in form.split(";")]
@@ -88,7 +89,7 @@ def _read_glyph(form: str, points: int) -> tuple[Points, NDArray[np.bool_], NDAr
 
 
 def _write(digits: NDArray[np.int64], points: int, rng: Generator) -> Points:
-    """Curves [N, points, 2] of digits [N], each in a form and a hand of its own."""
+    """Trace digits [N], each with a glyph and a handwriting of its own; returns curves [N, points, 2]."""
     traces = np.empty((len(digits), points, 2), np.float32)
     for digit, forms in DIGITS.items():
         rows = np.flatnonzero(digits == digit)
@@ -108,7 +109,7 @@ def _trace_others(count: int, rng: Generator) -> Points:
 
 
 def _write_several(count: int, rng: Generator) -> Points:
-    """Two or three digits side by side, sometimes touching."""
+    """Trace two or three digits side by side, sometimes touching."""
     number, left = 2 + (rng.random(count) < 0.25), np.zeros(count)
     third = TRACE // 3
     parts: list[Points] = []
@@ -116,19 +117,19 @@ def _write_several(count: int, rng: Generator) -> Points:
         one = _write(rng.integers(0, 10, count), third, rng) * rng.uniform(0.85, 1.1, (count, 1, 1))
         one[:, :, 0] += (left - one[:, :, 0].min(1))[:, None]
         left = one[:, :, 0].max(1) + rng.uniform(4, 28, count)
-        # a third digit that is not to be lies on the second
+        # where there are only two digits, the third lies on the second
         parts.append(np.where((number > place)[:, None, None], one, parts[-1] if parts else one).astype(np.float32))
     return np.concatenate(parts, 1)
 
 
 def _scribble(count: int, rng: Generator) -> Points:
-    """A pen going to and fro between nine random places: so many that hardly any digit comes about by chance."""
+    """Trace a pen that goes between nine random places. With so many, a digit hardly ever appears by chance."""
     _, _, curve = _read_glyph("0,0 1,0 2,0 3,0 4,0 5,0 6,0 7,0 8,0", TRACE)
     return np.asarray(curve @ rng.uniform(0, 100, (count, 9, 2)).astype(np.float32), np.float32)
 
 
 def vary_handwriting(traces: Points, rng: Generator) -> Points:
-    """Curves [N, M, 2], each in a hand of its own: width, slant, turn, and a tremor along the way."""
+    """Give each of the curves [N, M, 2] a handwriting of its own: width, slant, rotation, and a tremor along the way."""
     count, points = traces.shape[:2]
 
     def normal(deviation: float) -> NDArray[np.float32]:
@@ -142,14 +143,14 @@ def vary_handwriting(traces: Points, rng: Generator) -> Points:
 
 
 def render_traces(traces: Points, rng: Generator) -> Images:
-    """Curves [N, M, 2], of any size -> images uint8 [N, 28, 28]: fitted into 20x20, the centre of mass at (14, 14).
+    """Ink curves [N, M, 2] of any size: images uint8 [N, 28, 28], fitted into 20x20, with the centre of mass at (14, 14).
 
-    Each has a pen of its own: width, how soft its edges are, how its pressure changes along the way.
+    Each has a pen of its own: its width, how soft its edges are, and how its pressure changes along the way.
     """
     count, points = traces.shape[:2]
     images = np.zeros((count, SIDE, SIDE), np.uint8)
     radius = rng.uniform(THIN / 2, THICK / 2, (count, 1)).astype(np.float32)
-    softness = rng.choice(np.array([0.6, 1.0, 1.0, 1.6], np.float32), (count, 1))
+    edge_width = rng.choice(np.array([0.6, 1.0, 1.0, 1.6], np.float32), (count, 1))
     pressure = 1 + 0.12 * rng.standard_normal((count, 5), np.float32).clip(-2, 2)
     widths = radius * (pressure @ _join(5, points).T)
     least, most = traces.min(1, keepdims=True), traces.max(1, keepdims=True)
@@ -162,13 +163,13 @@ def render_traces(traces: Points, rng: Generator) -> Images:
         thick = widths[rows][:, None]
         across, down = ((grid - x) / thick) ** 2, ((grid - y) / thick) ** 2
         away = np.sqrt((down[:, :, None] + across[:, None]).min(3))
-        ink = ((1 - away) * (radius / softness)[rows][:, :, None] + 0.5).clip(0, 1)
+        ink = ((1 - away) * (radius / edge_width)[rows][:, :, None] + 0.5).clip(0, 1)
         _centre(ink, images[rows])
     return images
 
 
 def render_blots(count: int, rng: Generator) -> Images:
-    """Noise of every coarseness, as it is or with only its heights left, uint8 [count, 28, 28]."""
+    """Render noise of every coarseness, as it is or with only its peaks left: uint8 [count, 28, 28]."""
     coarse = rng.integers(2, BOX + 1, count)
     planes = np.empty((count, BOX, BOX), np.float32)
     for knots in range(2, BOX + 1):
@@ -182,7 +183,7 @@ def render_blots(count: int, rng: Generator) -> Images:
 
 
 def render_reversed(count: int, rng: Generator) -> Images:
-    """What is left of a picture whose paper was taken for ink: a patch with a digit cut out, or whole; [count, 28, 28]."""
+    """Render what is left when paper is taken for ink: a patch with a digit cut out of it, or without; [count, 28, 28]."""
     digits = render_digits(count, rng).images[:, 4:24, 4:24].astype(np.float32) / 255
     ink = np.ones((count, BOX, BOX), np.float32)
     sides = rng.integers(8, BOX + 1, count)
@@ -198,13 +199,15 @@ def render_reversed(count: int, rng: Generator) -> Images:
 
 
 def _join(knots: int, places: int) -> NDArray[np.float32]:
-    """Linear interpolation from ``knots`` values to ``places`` along the same length, [places, knots]."""
+    """Return the matrix [places, knots] that interpolates linearly from ``knots`` values to ``places`` along the same
+    length.
+    """
     place = np.linspace(0, knots - 1, places, dtype=np.float32)[:, None]
     return np.asarray(np.clip(1 - np.abs(place - np.arange(knots)), 0, 1), np.float32)
 
 
 def _centre(ink: NDArray[np.float32], images: Images) -> None:
-    """Put ink 0..1 [N, 20, 20] into black images [N, 28, 28], its centre of mass at (14, 14) to the nearest pixel."""
+    """Put ink 0..1 [N, 20, 20] into black images [N, 28, 28], with its centre of mass at (14, 14) to the nearest pixel."""
     grid = np.arange(BOX)
     mass = np.maximum(ink.sum((1, 2)), 1e-6)
     tops = np.rint(SIDE / 2 - (ink.sum(2) @ grid) / mass).clip(0, SIDE - BOX).astype(int)

@@ -72,13 +72,13 @@ class AddendStrategy:
     draw: Callable[[LabelledImages, Pairs, Generator], tuple[Images, Digits, Digits]]
     """Images and digits, pairs held out, generator -> images, digits and addends of the samples."""
     redraw_each_epoch: bool = False
-    """Whether the addends are drawn again at the start of every epoch."""
+    """Whether the addends are chosen again at the start of every epoch."""
 
 
 ADDEND_STRATEGIES = {
-    "fixed": AddendStrategy("drawn once per image from the seed, uniform over 0..9", _draw_one_addend),
+    "fixed": AddendStrategy("chosen once per image by the seed, uniform over 0..9", _draw_one_addend),
     "fresh": AddendStrategy(
-        "drawn anew for every image in every epoch, uniform over 0..9", _draw_one_addend, redraw_each_epoch=True
+        "chosen again for every image in every epoch, uniform over 0..9", _draw_one_addend, redraw_each_epoch=True
     ),
     "every": AddendStrategy("every image with all ten addends 0..9", _take_all_addends),
 }
@@ -101,8 +101,8 @@ def make_samples(
     """
     nothing = np.zeros((10, ADDENDS), np.bool_)
     strategy = look_up(ADDEND_STRATEGIES, addends, "addend strategy")
-    images, digits, drawn = strategy.draw(labelled, nothing if held_out is None else held_out, rng)
-    return Samples(images, drawn, digits, operation.classify(digits, drawn))
+    images, digits, chosen = strategy.draw(labelled, nothing if held_out is None else held_out, rng)
+    return Samples(images, chosen, digits, operation.classify(digits, chosen))
 
 
 def make_training_samples(labelled: LabelledImages, recipe: Recipe, epoch: int) -> Samples:

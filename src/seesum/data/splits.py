@@ -46,8 +46,8 @@ class Splits:
 def split_images(dataset: Dataset, recipe: Recipe) -> Splits:
     """Divide a data set as the recipe says: MNIST into 60,000 / 10,000 or 48,000 / 12,000 / 10,000.
 
-    ``validate`` keeps a fifth of the training images, each digit in its share, drawn by ``recipe.split_seed``.
-    ``recipe.images`` are then drawn from the rest by ``recipe.seed``.
+    ``validate`` keeps a fifth of the training images, each digit in its share, chosen by ``recipe.split_seed``.
+    ``recipe.images`` are then chosen from the rest by ``recipe.seed``.
 
     Raises:
         InputError: an unknown split, or a number of images that the data set does not have.
@@ -108,10 +108,10 @@ def preview_samples(splits: Splits, recipe: Recipe, count: int) -> dict[str, Sam
     for name, labelled in splits.by_name.items():
         if name == "train":
             few = LabelledImages(labelled.images[:count], labelled.digits[:count])
-            drawn = make_training_samples(few if recipe.addends == "every" else labelled, recipe, epoch=0)
+            made = make_training_samples(few if recipe.addends == "every" else labelled, recipe, epoch=0)
         else:
-            drawn = make_samples(labelled, operation, "fixed", np.random.default_rng(recipe.seed))
-        samples[name] = drawn.first(count)
+            made = make_samples(labelled, operation, "fixed", np.random.default_rng(recipe.seed))
+        samples[name] = made.first(count)
     return samples
 
 

@@ -1,4 +1,4 @@
-"""How far a network's confidence can be relied on: temperature, coverage, and below which confidence it is unsure. numpy."""
+"""Calibrate a network's confidence: temperature, coverage, and the threshold below which it is unsure. numpy only."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from seesum.data.operations import SMALLEST, Operation
 from seesum.measuring.metrics import Probabilities, predict_classes
 
 COVERAGES = (1.0, 0.99, 0.97, 0.95)
-"""Shares of the pairs, the most confident ones, whose accuracy is reported."""
+"""The accuracy of the most confident pairs is reported for these shares of all pairs."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What makes a network's probabilities honest."""
+    """The two numbers that make a network's confidence reliable."""
 
     temperature: float = 1.0
-    """By what digit logits are divided."""
+    """Digit logits are divided by this."""
     confidence_threshold: float = 0.55
-    """Confidence under which an answer is marked unsure. The default is for networks that nobody has calibrated: the
-    smoothed probabilities of a one-epoch network trained on 48,000 images accepted 98.6 % of the validation images with it,
-    99.5 % of them right (one run, 2026-11-22)."""
+    """An answer with less confidence is marked unsure. The default is for networks that were not calibrated: with it, a
+    one-epoch network with label smoothing, trained on 48,000 images, accepted 98.6 % of the validation images, 99.5 % of
+    them right (one run, 2026-11-22)."""
 
     def to_dict(self) -> dict[str, float]:
-        """Plain values, for JSON."""
+        """Return plain values, for JSON."""
         return asdict(self)
 
 
 def fit_temperature(digit_p: NDArray[np.float32], digits: Digits) -> float:
-    """Temperature that gives digit probabilities [N, 10] the least negative log-likelihood on digits [N].
+    """Return the temperature with which digit probabilities [N, 10] have the lowest negative log-likelihood on digits [N].
 
-    Source: Guo et al. 2017, "On calibration of modern neural networks", arXiv 1706.04599. It is never chosen on images
-    that a network was trained or is tested on. Where every digit is right, it is 1: nothing says then how sure is too sure.
+    Source: Guo et al. 2017, "On calibration of modern neural networks", arXiv 1706.04599. Never fit it on images that the
+    network was trained on or is tested on. Where every digit is right, it is 1, since such images cannot show overconfidence.
     """
-    from scipy.optimize import minimize_scalar  # half a second to import
+    from scipy.optimize import minimize_scalar  # takes half a second to import
 
     if (digit_p.argmax(1) == digits).all():
         return 1.0
@@ -55,7 +55,9 @@ def fit_temperature(digit_p: NDArray[np.float32], digits: Digits) -> float:
 def rank_by_confidence(
     probabilities: Probabilities, digits: Digits, operation: Operation
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Confidence of each image with each addend, highest first, and whether both its outputs are right; [10 N] each."""
+    """Sort all images x addends by confidence, highest first; returns the confidence, and whether both outputs are right,
+    [10 N].
+    """
     winners = predict_classes(probabilities, digits, operation)
     right = (winners.digit == winners.true_digit) & (winners.sum == winners.true_sum)
     confidence = probabilities.confidence
@@ -64,7 +66,7 @@ def rank_by_confidence(
 
 
 def compute_coverage(probabilities: Probabilities, digits: Digits, operation: Operation) -> list[dict[str, float]]:
-    """Share of right pairs (both outputs) among the most confident ones, for each of ``COVERAGES``."""
+    """Compute the share of pairs with both outputs right among the most confident ones, for each of ``COVERAGES``."""
     confidence, right = rank_by_confidence(probabilities, digits, operation)
     counts = [max(1, round(coverage * len(right))) for coverage in COVERAGES]
     return [
@@ -80,11 +82,11 @@ def compute_coverage(probabilities: Probabilities, digits: Digits, operation: Op
 def choose_threshold(
     probabilities: Probabilities, digits: Digits, operation: Operation, target: float
 ) -> tuple[float, dict[str, Any]]:
-    """Lowest confidence from which on accepted pairs are right as often as ``target``, and what that gives.
+    """Choose the lowest confidence above which accepted pairs are right as often as ``target``.
 
     Returns:
-        The confidence, and ``coverage`` (share of the pairs accepted) and ``both_accuracy`` (share of those right). Where
-        no confidence reaches the target, it is the one above which accuracy is greatest.
+        The confidence, and ``coverage`` (share of the pairs accepted) and ``both_accuracy`` (share of those right). Where no
+        confidence reaches the target, it is the one with the highest accuracy.
     """
     confidence, right = rank_by_confidence(probabilities, digits, operation)
     accuracy = np.cumsum(right) / np.arange(1, len(right) + 1)

@@ -1,4 +1,4 @@
-"""A network on images with every addend -> a probabilities, ready to be measured. The encoder runs once per image, not ten times."""
+"""Evaluate a network on images with every addend. The encoder runs once per image, not ten times."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def predict_every_addend(network: Network, images: Images, recipe: Recipe, device: torch.device) -> Probabilities:
-    """What a network says of each image with every addend, in float32 and in evaluation mode.
+    """Predict the probabilities of both outputs for each image with every addend, in float32 and in evaluation mode.
 
     Args:
         network: its mode (training or evaluation) is left as it was.
         images: uint8 [N, 28, 28].
-        recipe: says how images are normalised.
+        recipe: decides how images are normalised.
         device: where the network is.
 
     Returns:
@@ -50,7 +50,10 @@ def predict_every_addend(network: Network, images: Images, recipe: Recipe, devic
 
 
 def compute_metrics(probabilities: Probabilities, labelled: LabelledImages, recipe: Recipe) -> dict[str, float | int]:
-    """Metrics of a probabilities over all images of a labelled x 10 addends; with pairs held out, also on exactly those."""
+    """Compute metrics over all images x 10 addends, as in ``metrics.json``.
+
+    Where the recipe holds out pairs, the metrics on exactly those are added, with ``held_out_`` before their names.
+    """
     operation = OPERATIONS[recipe.operation]
     apart = compute_subset_accuracy(probabilities, labelled.digits, operation, find_held_out(recipe))
     return compute_pair_metrics(probabilities, labelled.digits, operation) | {

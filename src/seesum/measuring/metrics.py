@@ -1,4 +1,4 @@
-"""Accuracies over all addends, losses, consistency, calibration, confusion and intervals. numpy only."""
+"""Compute metrics from probabilities: accuracy, loss, consistency, calibration error, confusion, intervals. numpy only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seesum.data.operations import ADDENDS, SMALLEST, Operation, Pairs
 
 
 class Probabilities(NamedTuple):
-    """What a network says of N images with A addends each."""
+    """What a network predicts for N images with A addends each."""
 
     digit_p: NDArray[np.float32]
     """Probabilities of the digits, [N, A, 10]."""
@@ -28,7 +28,7 @@ class Probabilities(NamedTuple):
 
 
 class PredictedClasses(NamedTuple):
-    """The winners of a probabilities over every addend, and what would have been right."""
+    """The most probable classes for every image and addend, and the right ones."""
 
     digit: Digits
     """[N, 10]: image, addend."""
@@ -41,17 +41,17 @@ class PredictedClasses(NamedTuple):
 
 
 def predict_classes(probabilities: Probabilities, digits: Digits, operation: Operation) -> PredictedClasses:
-    """Most probable digit and answer of each image with each addend 0..9, beside the truth."""
+    """Return the most probable digit and answer of each image with each addend 0..9, beside the right ones."""
     truth = digits[:, None]
     true_sum = operation.classify(truth, np.arange(ADDENDS)[None, :])
     return PredictedClasses(probabilities.digit_p.argmax(2), probabilities.sum_p.argmax(2), truth, true_sum)
 
 
 def compute_pair_metrics(probabilities: Probabilities, digits: Digits, operation: Operation) -> dict[str, float | int]:
-    """Metrics over all N images x 10 addends, under the names of ``metrics.json``.
+    """Compute metrics over all N images x 10 addends, under the names of ``metrics.json``.
 
-    Accuracies and ``consistency`` (share of pairs whose sum is the operation of their own digit and the addend) are
-    fractions of 1; losses are mean negative log-likelihoods in nats, ``loss`` the sum of both.
+    Accuracies are fractions of 1. So is ``consistency``: the share of pairs whose sum follows from their own digit and the
+    addend. Losses are mean negative log-likelihoods in nats; ``loss`` is the sum of both.
     """
     answers = predict_classes(probabilities, digits, operation)
     digit_right, sum_right = answers.digit == answers.true_digit, answers.sum == answers.true_sum
@@ -76,7 +76,7 @@ def compute_pair_metrics(probabilities: Probabilities, digits: Digits, operation
 def compute_subset_accuracy(
     probabilities: Probabilities, digits: Digits, operation: Operation, pairs: Pairs
 ) -> dict[str, float]:
-    """Accuracies of both outputs on the images and addends whose (digit, addend) is among ``pairs``; empty if none is."""
+    """Compute the accuracy of both outputs on the (digit, addend) pairs among ``pairs``; empty if there is none."""
     answers = predict_classes(probabilities, digits, operation)
     among = pairs[answers.true_digit, np.arange(ADDENDS)[None, :]]
     if not among.any():
@@ -88,7 +88,7 @@ def compute_subset_accuracy(
 
 
 def compute_breakdown(probabilities: Probabilities, digits: Digits, operation: Operation) -> dict[str, list[dict[str, Any]]]:
-    """Accuracies of both outputs for each digit (``per_digit``) and for each addend (``per_addend``).
+    """Compute the accuracy of both outputs for each digit (``per_digit``) and for each addend (``per_addend``).
 
     A digit that does not occur has ``images`` 0 and accuracies of None.
     """
@@ -108,13 +108,13 @@ def compute_breakdown(probabilities: Probabilities, digits: Digits, operation: O
 
 
 def confusion_matrix(winners: Digits, truth: Digits, classes: int) -> Digits:
-    """Counts [classes, classes] of true class (row) and winning class (column); the arrays broadcast."""
+    """Count [classes, classes]: the true class in rows, the predicted class in columns. The arrays broadcast."""
     winners, truth = np.broadcast_arrays(winners, truth)
     return np.bincount((truth * classes + winners).ravel(), minlength=classes**2).reshape(classes, classes)
 
 
 def compute_ece(confidence: NDArray[np.float32], right: NDArray[np.bool_], bins: int = 15) -> float:
-    """Expected calibration error: mean gap between confidence and accuracy over equal-width bins.
+    """Compute the expected calibration error: the mean gap between confidence and accuracy over bins of equal width.
 
     Source: Guo et al. 2017, "On calibration of modern neural networks", arXiv 1706.04599; 15 bins as there.
     """
@@ -125,9 +125,10 @@ def compute_ece(confidence: NDArray[np.float32], right: NDArray[np.bool_], bins:
 
 
 def wilson_interval(share: float, count: int) -> tuple[float, float]:
-    """95 % Wilson interval of a share seen in ``count`` independent trials.
+    """Return the 95 % Wilson interval of a share observed in ``count`` independent trials.
 
-    For the accuracy over pairs, ``count`` is the number of images: the ten pairs of an image are right or wrong together.
+    For the accuracy over pairs, ``count`` is the number of images: the ten pairs of an image are mostly right or wrong
+    together.
     """
     z = 1.959964
     centre = (share + z * z / (2 * count)) / (1 + z * z / count)
@@ -136,7 +137,7 @@ def wilson_interval(share: float, count: int) -> tuple[float, float]:
 
 
 def format_percent(share: float | None) -> str:
-    """A fraction of 1 in percent; ``none`` where there is nothing to take it of."""
+    """Write a fraction of 1 in percent; ``none`` where there is no value."""
     return "none" if share is None else f"{share:.2%}"
 
 

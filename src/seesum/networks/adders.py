@@ -23,10 +23,10 @@ IMPOSSIBLE = -1e4
 
 
 class Concat(Adder):
-    """One-hot addend next to the ten digit logits, through an MLP to the sum.
+    """Join the one-hot addend with the ten digit logits, and compute the sum with an MLP.
 
-    The most published way (systems 1, 2 and 5 of five). The sum's gradient reaches the encoder; nothing makes the sum
-    right when the digit is. Cost: 20 H + H S weights for one hidden layer of H.
+    This is the most published way (systems 1, 2 and 5 of five). The gradient of the sum reaches the encoder. Nothing makes the
+    sum right when the digit is right. Cost: 20 H + H S weights for one hidden layer of H.
     """
 
     def __init__(
@@ -41,8 +41,8 @@ class Concat(Adder):
         """Build the MLP.
 
         Args:
-            features: F; not read, since all comes through the logits.
-            operation: fixes the answer classes S.
+            features: F; not read, since everything comes through the logits.
+            operation: decides S, the number of answer classes.
             hidden: widths of the hidden layers; () for one linear layer.
             bias: whether the linear layers have one.
             norm: whether BatchNorm follows each hidden layer.
@@ -60,10 +60,10 @@ class Concat(Adder):
 
 
 class Embedding(Adder):
-    """One-hot addend next to the features, one shared hidden layer, a head for each output.
+    """Join the one-hot addend with the features, and compute both outputs from one shared hidden layer.
 
-    The way of published system 3. Its digit comes after the addend, so the answer for the digit may change with the
-    addend; the sum never sees a digit. Cost: (F + 10) H + H (10 + S) weights.
+    This is the way of published system 3. Its digit is computed after the addend was joined, so the answer for the digit may
+    change with the addend. The sum never sees a digit. Cost: (F + 10) H + H (10 + S) weights.
     """
 
     reads_logits: ClassVar[bool] = False
@@ -83,11 +83,10 @@ class Embedding(Adder):
 
 
 class Argmax(Adder):
-    """One-hot of the winning digit next to the one-hot addend, through an MLP to the sum.
+    """Join the one-hot addend with the one-hot vector of the most probable digit, and compute the sum with an MLP.
 
-    The way of published system 4. No gradient from the sum reaches the encoder, and the sum is as right as the digit
-    once the MLP has learned the hundred pairs; but its probability says nothing about a doubtful digit.
-    Cost: as ``Concat``.
+    This is the way of published system 4. No gradient of the sum reaches the encoder. The sum is right whenever the digit is,
+    once the MLP has learned the hundred pairs. Its probability ignores any doubt about the digit. Cost: as ``Concat``.
     """
 
     def __init__(self, features: int, operation: Operation, hidden: tuple[int, ...] = (60, 60)) -> None:
@@ -103,11 +102,11 @@ class Argmax(Adder):
 
 
 class Exact(Adder):
-    """The table is known: ``p(s) = p(digit = s - a)``. No weights.
+    """Compute the sum by the known rule: ``p(s) = p(digit = s - a)``. No weights.
 
-    The sum is right exactly when the digit is, and the sum's gradient teaches the digit, with the addend known: this is
-    marginalisation over a known rule, as in DeepProbLog (Manhaeve et al. 2018, arXiv 1805.10872), for one digit.
-    It represents operations that are one-to-one in the digit for every addend. Cost: one gather.
+    The sum is right exactly when the digit is. The gradient of the sum teaches the digit, since the addend is known: this is
+    marginalisation over a known rule, as in DeepProbLog (Manhaeve et al. 2018, arXiv 1805.10872), for one digit. It represents
+    operations that are one-to-one in the digit for every addend. Cost: one gather.
     """
 
     knows_rule: ClassVar[bool] = True
@@ -117,7 +116,7 @@ class Exact(Adder):
         """Invert the operation's table.
 
         Raises:
-            InputError: the operation gives one answer for two digits (``multiply`` by 0, ``max``).
+            InputError: the operation gives the same answer for two digits (``multiply`` by 0, ``max``).
         """
         super().__init__(features, operation)
         table = operation.tabulate()
@@ -150,7 +149,7 @@ ADDERS: dict[str, type[Adder]] = {
 
 
 def build_adder(name: str, features: int, operation: Operation, **options: Any) -> Adder:
-    """An adder by its name in ``ADDERS``; ``options`` are those of its class.
+    """Build an adder by its name in ``ADDERS``; ``options`` are those of its class.
 
     Raises:
         InputError: an unknown name, or an operation that the adder cannot represent.

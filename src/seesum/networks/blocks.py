@@ -1,4 +1,4 @@
-"""Pieces that encoders are made of, for more than one system or for what torch has no layer for."""
+"""Layers that encoders are built from: those that several systems use, and those that torch lacks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn import functional
 
 
 class Crop(nn.Module):
-    """The image without a margin of this many pixels on each side."""
+    """Cut a margin of this many pixels off each side of an image."""
 
     def __init__(self, margin: int) -> None:
         """Keep the margin."""
@@ -25,7 +25,7 @@ class Crop(nn.Module):
 
 
 class View(NamedTuple):
-    """One way to look at an image."""
+    """One view of an image: rotated, scaled or shifted."""
 
     rotate: float = 0.0
     """Degrees, clockwise."""
@@ -40,14 +40,14 @@ THIRTEEN_VIEWS = (
     *(View(down=down, right=right) for down in (-1, 0, 1) for right in (-1, 0, 1)),
     *(View(rotate=8), View(rotate=-8), View(scale=1.08), View(scale=0.92)),
 )
-"""As it is and moved by a pixel each way, turned, larger and smaller. For small networks worth two to three wrong digits in
-a thousand on validation images, for the six convolutions of `plain` nothing (LOG.md)."""
+"""The image as it is, shifted by a pixel each way, rotated, larger and smaller. On validation images, small networks make
+two to three mistakes fewer in a thousand with these views; the six convolutions of `plain` make no fewer (LOG.md)."""
 
 
 class Views(nn.Module):
-    """An encoder that, once trained, is the mean of itself over several views of the image.
+    """Wrap an encoder so that, once trained, it computes the mean of its features over several views of the image.
 
-    Test-time augmentation as part of the network: a pass of the encoder for each view, and no parameters.
+    This is test-time augmentation as part of the network. It costs a pass of the encoder for each view, and no parameters.
     """
 
     grid: Tensor
@@ -58,14 +58,16 @@ class Views(nn.Module):
         self.encoder = encoder
         rows = []
         for view in views:
-            # a grid says from where a pixel comes, and counts from -1 to 1: the inverse of the view, shifts as shares
+            # a grid tells where each pixel comes from, so it holds the inverse of the view; it counts from -1 to 1
             cosine, sine = (f(math.radians(view.rotate)) / view.scale for f in (math.cos, math.sin))
             rows.append([[cosine, sine, -2 * view.right / side], [-sine, cosine, -2 * view.down / side]])
         grid = functional.affine_grid(torch.tensor(rows), [len(rows), 1, side, side], align_corners=False)
         self.register_buffer("grid", grid, persistent=False)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Image [B, 1, side, side] -> features [B, F]; of the image alone in training mode. Views see its rim repeated."""
+        """Image [B, 1, side, side] -> features [B, F]. In training mode, the image is the only view. Views repeat the rim of
+        the image.
+        """
         if self.training:
             features: Tensor = self.encoder(image)
             return features
@@ -76,10 +78,10 @@ class Views(nn.Module):
 
 
 class Upright(nn.Module):
-    """The image sheared until its ink no longer slants, with its centre of mass in the middle; no parameters.
+    """Shear the image until its ink no longer slants, and move its centre of mass to the middle; no parameters.
 
-    Deskewing by moments, with which the classifiers of LeCun et al. 1998 ("Gradient-based learning applied to document
-    recognition") were tried. Bilinear; the slant that is taken away is at most 45 degrees.
+    This is deskewing by moments. LeCun et al. 1998 ("Gradient-based learning applied to document recognition") tried their
+    classifiers with it. Sampling is bilinear. A slant of at most 45 degrees is removed.
     """
 
     def forward(self, image: Tensor) -> Tensor:
@@ -103,10 +105,12 @@ class Upright(nn.Module):
 
 
 class Shifted(nn.Module):
-    """BatchNorm with a learned shift and no gain, which the weights after a ReLU can make up for: half the parameters."""
+    """BatchNorm with a learned shift and no gain. The weights after a ReLU can replace the gain, so this takes half the
+    parameters.
+    """
 
     def __init__(self, channels: int, kind: type[nn.BatchNorm1d | nn.BatchNorm2d] = nn.BatchNorm2d) -> None:
-        """Start with a shift of 0; ``kind`` is ``BatchNorm1d`` for features, ``BatchNorm2d`` for images."""
+        """Start with a shift of 0; ``kind`` is ``BatchNorm1d`` for features and ``BatchNorm2d`` for images."""
         super().__init__()
         self.norm = kind(channels, affine=False)
         self.shift = nn.Parameter(torch.zeros(channels))
@@ -118,16 +122,16 @@ class Shifted(nn.Module):
 
 
 class Loop(nn.Module):
-    """Residual steps that use few convolutions many times, at falling resolutions: depth without parameters.
+    """Residual steps that use a few convolutions many times, at falling resolutions: depth without parameters.
 
-    Each step is ``image + ReLU(norm(convolution(image)))``, with a norm of its own.
+    Each step computes ``image + ReLU(norm(convolution(image)))``, with a norm of its own.
     """
 
     POOL = -1
     """In a plan: halve the resolution."""
 
     def __init__(self, channels: int, convolutions: Sequence[nn.Module], plan: Sequence[int]) -> None:
-        """Take convolutions that keep [C, H, W], and the plan: for each step the place of its convolution, or ``POOL``."""
+        """Take convolutions that keep [C, H, W], and the plan: for each step the index of its convolution, or ``POOL``."""
         super().__init__()
         self.convolutions, self.plan = nn.ModuleList(convolutions), tuple(plan)
         self.norms = nn.ModuleList(Shifted(channels) for step in plan if step != self.POOL)
@@ -144,10 +148,10 @@ class Loop(nn.Module):
 
 
 class Readout(nn.Module):
-    """Features that know where: each is a sum over channels, rows and columns with weights of rank one.
+    """Compute features that depend on position: each is a sum over channels, rows and columns with weights of rank one.
 
-    A linear layer's weights in the canonical polyadic form (Hitchcock 1927): F (C + H + W) instead of F C H W. Averaging
-    over all places instead, as small networks usually do, cost `micro` almost two points (LOG.md).
+    These are a linear layer's weights in the canonical polyadic form (Hitchcock 1927): F (C + H + W) instead of F C H W. Small
+    networks usually take the mean over all positions instead, which cost `micro` almost two points (LOG.md).
     """
 
     def __init__(self, channels: int, side: int, features: int) -> None:
@@ -170,10 +174,10 @@ class Readout(nn.Module):
 
 
 class Residual(nn.Module):
-    """One residual step: ``image + ReLU(norm(convolution(image)))``, a 3x3 convolution that keeps [C, H, W]."""
+    """One residual step: ``image + ReLU(norm(convolution(image)))``, with a 3x3 convolution that keeps [C, H, W]."""
 
     def __init__(self, channels: int) -> None:
-        """C channels in and out."""
+        """Take C, the number of channels."""
         super().__init__()
         self.step = nn.Sequential(*stack_convolution(channels, channels, padding=1))
 
@@ -211,11 +215,13 @@ def build_small_encoder(
 
 
 def stack_convolution(inputs: int, outputs: int, side: int = 3, padding: int = 0) -> list[nn.Module]:
-    """Convolution without bias, BatchNorm, ReLU."""
+    """Return a convolution without bias, BatchNorm and ReLU."""
     return [nn.Conv2d(inputs, outputs, side, padding=padding, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
 
 
 def separate_convolution(inputs: int, outputs: int) -> nn.Module:
-    """A 3x3 convolution of each channel alone, then a mixture of channels: 9 C + C C' weights instead of 9 C C'."""
+    """Return a 3x3 convolution of each channel alone, followed by a mixture of channels: 9 C + C C' weights instead of 9 C
+    C'.
+    """
     alone = nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs, bias=False)
     return nn.Sequential(alone, nn.Conv2d(inputs, outputs, 1, bias=False))

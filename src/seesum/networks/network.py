@@ -1,4 +1,4 @@
-"""The network: an encoder, a digit head where the adder reads logits, and an adder; and what a system is."""
+"""The network of every system: an encoder, a digit head where the adder reads logits, and an adder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from seesum.networks.contract import Adder, Encoded, Output
 
 
 class Network(nn.Module):
-    """The two-input, two-output network of every system. Its halves are apart so that ten addends cost one encoder."""
+    """Join an encoder and an adder. ``encode`` and ``add`` are separate, so that ten addends cost one pass of the encoder."""
 
     def __init__(self, encoder: nn.Module, adder: Adder, head_bias: bool = True) -> None:
         """Join the parts.
@@ -26,7 +26,7 @@ class Network(nn.Module):
         self.digit_head = nn.Linear(adder.features, 10, bias=head_bias) if adder.reads_logits else None
         self.adder = adder
         self.temperature = 1.0
-        """By what digit logits are divided; not learned, but set by calibration afterwards."""
+        """Digit logits are divided by this. It is not learned: calibration sets it afterwards."""
 
     def encode(self, image: Tensor) -> Encoded:
         """Image [B, 1, 28, 28] float, normalised -> features [B, F] and digit logits [B, 10]."""
@@ -45,27 +45,27 @@ class Network(nn.Module):
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Number of trainable parameters."""
+    """Return the number of trainable parameters."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
 
 
 class Layer(NamedTuple):
-    """One module that computes, as a summary lists it."""
+    """One module that computes, as a row of the summary."""
 
     name: str
     """Its path in the network: ``encoder.0``."""
     kind: str
-    """Its class, with its settings: ``Conv2d(1, 24, ...)``."""
+    """Its class with its settings: ``Conv2d(1, 24, ...)``."""
     shape: tuple[int, ...]
-    """Of its output for one image, without the batch."""
+    """Shape of its output for one image, without the batch."""
     parameters: int
-    """Trainable ones, which count once however often they are used."""
+    """Number of trainable ones. They count once, however often they are used."""
     uses: int
     """How often it computes for one image."""
 
 
 def describe_layers(network: Network) -> list[Layer]:
-    """The layers of a network in the order in which they compute; an adder's own weights count as the adder's."""
+    """List the layers of a network in the order in which they compute. An adder's own weights count as the adder's."""
     layers: dict[str, Layer] = {}
 
     def note(name: str, module: nn.Module, result: Any) -> None:
@@ -91,7 +91,7 @@ def describe_layers(network: Network) -> list[Layer]:
 
 
 def format_layers(network: Network) -> str:
-    """Layers, output shapes for one image, and parameter counts as lines of text."""
+    """Write layers, output shapes for one image, and parameter counts as lines of text."""
     rows = [
         (
             layer.name,

@@ -26,15 +26,15 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Figure:
+class PublishedFigure:
     """One figure that the author of a system published."""
 
     output: str
     """``digit``, ``sum``, ``both`` (the share of samples with both right) or ``mean`` (of the accuracies of both)."""
     epoch: int | str
-    """After which epoch; ``best`` for the best one, picked on the images it was measured on; or ``last``."""
+    """The epoch it was measured after; ``best`` for the best one, picked on the images it was measured on; or ``last``."""
     percent: float | None
-    """Accuracy; None where the author gives none."""
+    """Accuracy; None where the author reports none."""
     on: str = "test"
     """``test``, ``validation`` or ``train``."""
 
@@ -43,19 +43,19 @@ class Figure:
 class Published:
     """What the author of a system reports."""
 
-    figures: tuple[Figure, ...]
+    figures: tuple[PublishedFigure, ...]
     parameters: int | None = None
-    """Its number of trainable parameters, where it is known."""
+    """The number of trainable parameters, where it is known."""
     runs: int = 3
-    """How many seeds a reproduction takes unless told: fewer for large networks."""
+    """How many seeds a reproduction takes by default: fewer for large networks."""
 
 
 @dataclass(frozen=True)
 class System:
-    """Network + recipe + what it reaches. One file each in ``systems/``."""
+    """A network, its recipe and what it reaches. Each has a file in ``systems/``."""
 
     recipe: Recipe
-    """Its training, to the letter; ``recipe.system`` is its name."""
+    """Its training in every detail; ``recipe.system`` is its name."""
     summary: str
     """What it is, in one sentence."""
     features: int
@@ -63,16 +63,16 @@ class System:
     build_encoder: Callable[[], nn.Module]
     """Image [B, 1, 28, 28] -> features [B, F]."""
     result: Result | None = None
-    """What it reaches: the newest row of its file in results/ (a test compares them). None of those that only teach."""
+    """What it reaches: the newest row of its file in results/ (a test compares them). None for a system that only teaches."""
     adder_options: Mapping[str, Any] = field(default_factory=dict)
-    """Options of its own adder; another adder is built with that one's defaults."""
+    """Options of its own adder. Another adder is built with the defaults of its class."""
     head_bias: bool = True
     """Whether its digit head has a bias."""
     published: Published | None = None
-    """What its author reports; None for our own."""
+    """What its author reports; None for our own systems."""
 
     def build_network(self, recipe: Recipe) -> Network:
-        """The network for a recipe of this system, whose adder and operation may differ from the system's own.
+        """Build the network for a recipe of this system. Its adder and operation may differ from the system's own.
 
         Raises:
             InputError: an unknown adder or operation, or an adder that cannot represent the operation.

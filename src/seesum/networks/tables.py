@@ -14,23 +14,23 @@ from seesum.networks.contract import Adder, Output, compute_digit_logp
 
 
 class TableAdder(Adder):
-    """What learned tables have in common: ``p(s) = sum over d of p(d) T[d, a, s]``, each cell a softmax over s.
+    """The base class of learned tables: ``p(s) = sum over d of p(d) T[d, a, s]``, with a softmax over s in each cell.
 
-    Computed as one [B, 100] x [100, S] product a batch. A product rather than indexing by addend, because indexing's
-    backward adds in parallel: with batches of 256 it gave another gradient in 26 of 200 tries and took 1.8 times as long,
-    while the product gave one gradient in all 200.
+    It is computed as one [B, 100] x [100, S] product per batch. Indexing by addend would be shorter, but its backward pass adds
+    in parallel: with batches of 256 it gave another gradient in 26 of 200 tries and took 1.8 times as long. The product gave
+    the same gradient in all 200.
     """
 
     GAIN: ClassVar[float] = 30.0
-    """A table's logits are this times its weights. Adam moves a weight by about its rate a step, whatever the gradient:
-    with a gain of 1 one epoch of ``fast`` ended with a sum loss of 1.6 nats; with 30 it is 0.04."""
+    """The logits of a table are its weights times this. Adam moves a weight by about its learning rate per step, whatever
+    the gradient: with a gain of 1 one epoch of ``fast`` ended with a sum loss of 1.6 nats; with 30 it is 0.04."""
 
     def score(self) -> Tensor:
-        """Weights -> logits before the gain, [10, 10, S]: digit, addend, answer."""
+        """Compute the logits before the gain from the weights, [10, 10, S]: digit, addend, answer."""
         raise NotImplementedError
 
     def tabulate(self) -> Tensor:
-        """The table as probabilities [10, 10, S]: digit, addend, answer; each cell sums to 1."""
+        """Return the table as probabilities [10, 10, S]: digit, addend, answer; each cell sums to 1."""
         return functional.softmax(self.GAIN * self.score(), 2)
 
     def forward(self, features: Tensor, digit_logits: Tensor | None, addend: Tensor) -> Output:  # noqa: ARG002
@@ -43,12 +43,12 @@ class TableAdder(Adder):
 
 
 class Table(TableAdder):
-    """A learned addition table: ``p(s) = sum over d of p(d) T[d, a, s]``. Ours, and the default.
+    """Learn the addition table: ``p(s) = sum over d of p(d) T[d, a, s]``. Ours, and the default.
 
-    100 S weights (1,900 for addition) that can be drawn as a picture and read. The sum is right whenever the digit is,
-    once every (digit, addend) pair has been seen. The cell of a pair never seen stays blank (uniform) or, since other
-    digits leave it a little of their probability, drifts to their answers: it is never right but by chance. The same code
-    learns any operation with S answers. Cost: a softmax of the table and one product a batch.
+    The table has 100 S weights (1,900 for addition), which can be shown as a picture and read. The sum is right whenever the
+    digit is, once training has shown every (digit, addend) pair. The cell of a pair that was never shown stays uniform or,
+    since other digits leave it a little of their probability, moves towards their answers: it is right only by chance. The same
+    code learns any operation with S answers. Cost: a softmax of the table and one product per batch.
     """
 
     compares_operations: ClassVar[bool] = True
@@ -64,17 +64,17 @@ class Table(TableAdder):
 
 
 class LowRankTable(TableAdder):
-    """A learned table of low rank: ``logits[d, a, s] = sum over r of U[d, r] V[a, r] W[r, s]``.
+    """Learn a table of low rank: ``logits[d, a, s] = sum over r of U[d, r] V[a, r] W[r, s]``.
 
-    The canonical polyadic form (Hitchcock 1927, J. Math. Phys. 6). Cells share weights, so the cell of a pair never seen
-    is filled from the others, rightly if the operation is simple in this form: addition is, since -(s - d - a)^2 / 2 has,
-    up to what is the same for every s, the three terms s d, s a and -s^2 / 2. One epoch of Adam does not find that form:
-    over five seeds the sum has 86 +- 11 %, and 2 % on pairs never seen (results/adders.csv). Cost: (20 + S) R weights,
-    312 for addition with R = 8.
+    This is the canonical polyadic form (Hitchcock 1927, J. Math. Phys. 6). Cells share weights, so the cell of a pair that was
+    never shown is filled from the others, and rightly if the operation is simple in this form. Addition is: -(s - d - a)^2 / 2
+    has three terms that matter, s d, s a and -s^2 / 2, and the rest is the same for every s. One epoch of Adam does not find
+    that form: over five seeds the sum has 86 +- 11 %, and 2 % on pairs that were never shown (results/adders.csv). Cost: (20 +
+    S) R weights, 312 for addition with R = 8.
     """
 
     def __init__(self, features: int, operation: Operation, rank: int = 8) -> None:
-        """Start near a blank table; zeros would have no gradient, as each factor's is the product of the other two."""
+        """Start near a blank table. Zeros would have no gradient, since each factor's is the product of the other two."""
         super().__init__(features, operation)
         self.digit_factor = nn.Parameter(0.3 * torch.randn(10, rank))
         self.addend_factor = nn.Parameter(0.3 * torch.randn(ADDENDS, rank))
@@ -87,11 +87,11 @@ class LowRankTable(TableAdder):
 
 
 class DiagonalTable(TableAdder):
-    """A learned table with shared diagonals: ``logits[d, a, s] = w[d + a, s]``.
+    """Learn a table with shared diagonals: ``logits[d, a, s] = w[d + a, s]``.
 
-    All pairs on a diagonal, whose digit and addend have one sum, share a row of 19 S weights: the network is told that
-    only d + a matters, and learns what each sum is called. A pair never seen is right if any other on its diagonal was
-    seen. It cannot learn what does not depend on d + a alone: subtract, multiply, max. Cost: 361 weights for addition.
+    All pairs on a diagonal have the same digit + addend and share a row of 19 S weights. So the network is told that only d + a
+    matters, and learns which answer belongs to each. A pair that was never shown is right if any other on its diagonal was
+    shown. It cannot learn what does not depend on d + a alone: subtract, multiply, max. Cost: 361 weights for addition.
     """
 
     diagonal: Tensor
@@ -100,7 +100,7 @@ class DiagonalTable(TableAdder):
         """Start with a blank table.
 
         Raises:
-            InputError: the operation gives two answers for one d + a.
+            InputError: the operation gives two answers for the same d + a.
         """
         super().__init__(features, operation)
         sums = torch.arange(10).unsqueeze(1) + torch.arange(ADDENDS).unsqueeze(0)

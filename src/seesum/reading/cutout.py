@@ -1,4 +1,4 @@
-"""Cut a digit out of a picture and find its strokes: one candidate -> its ink at one size, without lines, specks and neighbours."""
+"""Cut a digit out of a picture and find its strokes, at one size and without lines, specks and neighbours."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ BENCH = 96
 MARGIN = 0.35
 """Paper around the digit in the cut-out, as a share of the digit's longer side."""
 BLURS = (0.0, 1.2, 2.4)
-"""Blurs of a cut-out, in its pixels, that are tried until ink rises out of the noise."""
+"""Blurs of a cut-out, in its pixels, that are tried until ink rises above the noise."""
 
 
 class Area(NamedTuple):
-    """LabelledImages of a picture, in its pixels."""
+    """A part of a picture, in its pixels."""
 
     top: float
     bottom: float
@@ -46,11 +46,11 @@ class Area(NamedTuple):
 
     @classmethod
     def from_box(cls, box: Box, scale: float) -> Area:
-        """Of a box that counts pixels ``scale`` times as large."""
+        """Return the area of a box in a copy of the picture whose pixels are ``scale`` times as large."""
         return cls(*(edge * scale for part in box for edge in (part.start, part.stop)))
 
     def fit_to_ink(self, mask: Mask, box: Box) -> Area:
-        """Around the ink of a cut-out in which this area is ``box``."""
+        """Return the area around the ink of a cut-out in which this area is ``box``."""
         unit = self.size / BENCH
         rows, columns = np.nonzero(mask)
         edges = (rows.min(), rows.max() + 1), (columns.min(), columns.max() + 1)
@@ -64,17 +64,17 @@ class Strokes(NamedTuple):
     """The strokes of one digit in a cut-out."""
 
     ink: Plane
-    """[H, W], 0 (paper) to about 1, of all that is in the cut-out."""
+    """[H, W], 0 (paper) to about 1, of everything in the cut-out."""
     mask: Mask
-    """[H, W], which of it is the digit's."""
+    """[H, W], which of it belongs to the digit."""
     digits: int
-    """How many digits the ink was of that was taken for one in the whole picture."""
+    """How many digits the candidate turned out to hold."""
 
 
 def project_colours(colours: Plane) -> Plane:
-    """Colours [H, W, 3] -> grey levels [H, W] along the direction in which ink differs most from paper.
+    """Project colours [H, W, 3] to grey levels [H, W] along the direction in which ink differs most from paper.
 
-    The direction is the first principal component of what differs from the paper around it, so blue or red ink on yellow
+    The direction is the first principal component of the differences from the surrounding paper. So blue or red ink on yellow
     paper is as dark as black ink on white. Brighter stays brighter.
     """
     if np.ptp(colours, axis=2).max() < 1:
@@ -89,7 +89,7 @@ def project_colours(colours: Plane) -> Plane:
 
 
 def crop_candidate(colours: Plane, area: Area) -> tuple[Plane, Box]:
-    """The digit with some paper around it, its longer side ``BENCH`` pixels, and where in it the digit is."""
+    """Cut out the digit with some paper around it, its longer side ``BENCH`` pixels; returns it, and the digit's box in it."""
     left, top, right, bottom = window = _add_paper(area, colours.shape)
     zoom = BENCH / area.size
     target = (max(1, round((right - left) * zoom)), max(1, round((bottom - top) * zoom)))
@@ -100,7 +100,9 @@ def crop_candidate(colours: Plane, area: Area) -> tuple[Plane, Box]:
 
 
 def crop_hint(colours: Plane, place: Candidate, area: Area, cutout: Plane) -> Mask:
-    """Which pixels of a cut-out are the ink of a place, as roughly as it was found in the small copy of the picture."""
+    """Return which pixels of a cut-out are the ink of a candidate, roughly: as it was found in the small copy of the
+    picture.
+    """
     mask = np.zeros(place.shape, np.float32)
     mask[place.box] = place.ink
     down, right = (small / large for small, large in zip(mask.shape, colours.shape, strict=False))
@@ -110,7 +112,7 @@ def crop_hint(colours: Plane, place: Candidate, area: Area, cutout: Plane) -> Ma
 
 
 def extract_strokes(colours: Plane, place: Candidate, steps: dict[str, NDArray[Any]]) -> Strokes | None:
-    """The strokes of the digit at a place, or None where no ink is found in the cut-out around it."""
+    """Extract the strokes of a candidate; None where the cut-out around it holds no ink."""
     scale = float(np.sqrt(colours.shape[0] * colours.shape[1] / np.prod(place.shape)))
     area, wide, digits = Area.from_box(place.box, scale), scale * measure_stroke_width(place.ink), 1
     for _ in range(2):
@@ -124,11 +126,11 @@ def extract_strokes(colours: Plane, place: Candidate, steps: dict[str, NDArray[A
         cleaned = remove_ruled_lines(mask, box)
         strokes = join_strokes(ink, keep_touching(cleaned if cleaned.any() else mask, hint), hint)
         steps["digit"] = strokes.mask
-        # a digit beside this one may be cut off when this one is cut out once more
+        # a digit beside this one may be cut off in the second cut-out
         digits = max(digits, strokes.digits)
         better = area.fit_to_ink(strokes.mask, box)
-        # where the rough box held a part of the digit, or more than it, once more around what it is
-        # of a filled shape a speck may be left, around which the cut-out would be thousands of pixels wide
+        # where the rough box held a part of the digit, or more than it, cut out once more around the strokes found;
+        # a filled shape may leave a speck, and a cut-out around that would be thousands of pixels wide
         if not 0.25 * area.size < better.size or 0.85 * area.size < better.size < 1.15 * area.size:
             break
         area = better
@@ -136,11 +138,11 @@ def extract_strokes(colours: Plane, place: Candidate, steps: dict[str, NDArray[A
 
 
 def threshold_cutout(cutout: Plane, hint: Mask, bright: bool, wide: float) -> tuple[Plane, Mask] | None:
-    """The ink 0..1 of a cut-out and which pixels are ink, or None where there is none.
+    """Separate ink from paper in a cut-out: ink 0..1 and which pixels are ink; None where there is none.
 
     Args:
         cutout: [H, W, 3].
-        hint: [H, W], where ink is, roughly.
+        hint: [H, W], where the ink is, roughly.
         bright: whether ink is brighter than paper.
         wide: width of the strokes in pixels, roughly.
     """
@@ -152,7 +154,7 @@ def threshold_cutout(cutout: Plane, hint: Mask, bright: bool, wide: float) -> tu
         mask, level = threshold_ink(ink, hint)
         if mask.sum() > BENCH / 4:
             return ink / level, mask
-    # filled shapes are no strokes on paper, but where they stand out they are answered
+    # filled shapes are not strokes, but are answered where they stand out
     low, high = np.quantile(grey, (0.02, 0.98))
     if high - low < CLEAR_CONTRAST * max(high, 24):
         return None
@@ -161,7 +163,7 @@ def threshold_cutout(cutout: Plane, hint: Mask, bright: bool, wide: float) -> tu
 
 
 def keep_touching(mask: Mask, hint: Mask) -> Mask:
-    """Ink that touches what a hint says is ink, unless none does: neither specks nor what comes in from the rim."""
+    """Keep the ink that touches the hint, unless none does. Specks and ink that comes in from the rim are dropped."""
     labels, count = ndimage.label(mask, EIGHT)
     keep = np.zeros(count + 1, bool)
     keep[labels[ndimage.binary_dilation(hint, EIGHT, 3)]] = True
@@ -170,7 +172,7 @@ def keep_touching(mask: Mask, hint: Mask) -> Mask:
 
 
 def join_strokes(ink: Plane, mask: Mask, hint: Mask) -> Strokes:
-    """The strokes that make one digit, the one that most of a hint is of, and how many digits the hint is of."""
+    """Join the strokes of one digit, the one with most of the hint, and count the digits in the hint."""
     labels, boxes = group_strokes(mask, gap=8)
     areas, shared = (np.bincount(labels[part], minlength=len(boxes) + 1)[1:] for part in (mask, mask & hint))
     extents = np.array([measure_extent(box) for box in boxes])
@@ -180,7 +182,7 @@ def join_strokes(ink: Plane, mask: Mask, hint: Mask) -> Strokes:
 
 
 def _add_paper(area: Area, shape: tuple[int, ...]) -> tuple[float, float, float, float]:
-    """Left, top, right and bottom of an area with some paper around it, as far as the picture has it."""
+    """Return left, top, right and bottom of an area with some paper around it, as far as the picture has it."""
     margin = max(2.0, MARGIN * area.size)
     top, bottom = max(0.0, area.top - margin), min(float(shape[0]), area.bottom + margin)
     return max(0.0, area.left - margin), top, min(float(shape[1]), area.right + margin), bottom

@@ -1,4 +1,4 @@
-"""Any picture -> colours [H, W, 3]: the only place where files of pictures, and arrays, are opened. No torch."""
+"""Decode any picture to colours [H, W, 3]. The only place that opens picture files and arrays. No torch."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from PIL import Image, UnidentifiedImageError
 from seesum.base.errors import InputError
 
 LARGEST_PIXELS = 50 * 2**20
-"""What cameras sell as 50 megapixels has up to 8192 x 6144."""
+"""Cameras sold as 50 megapixels have up to 8192 x 6144."""
 WORKING_PIXELS = 640 * 480
-"""Pictures with more pixels are made smaller: a digit a tenth as high as a page keeps 48 pixels."""
+"""Pictures with more pixels are reduced to this. A digit a tenth as high as a page keeps 48 pixels."""
 STRIP_PIXELS = 2**20
-"""Large pictures are made smaller strip by strip, so that no second picture of full size is ever in memory."""
+"""Large pictures are reduced strip by strip, so that no second picture of full size is ever in memory."""
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
-"""Not everything that pillow knows: for some formats it starts other programs."""
+"""The formats that are opened. pillow knows more, but starts other programs for some of them."""
 FAINT_LEVELS = 32
-"""Opaque parts within so many levels of white cannot be seen on white paper."""
+"""Opaque parts within this many levels of white cannot be seen on white paper."""
 
 Picture = str | os.PathLike[str] | bytes | Image.Image | NDArray[Any]
 """A path, the bytes of a file, a PIL image, or an array (grey or RGB, any size)."""
 Pictures = list[Picture] | tuple[Picture, ...]
-"""Several of them."""
+"""Several pictures."""
 Plane = NDArray[np.float32]
 """[H, W] or [H, W, 3], float32."""
 TURNS: dict[int, Callable[[Plane], Plane]] = {
@@ -44,28 +44,28 @@ TURNS: dict[int, Callable[[Plane], Plane]] = {
     7: lambda colours: colours[::-1, ::-1].swapaxes(0, 1),
     8: lambda colours: colours[:, ::-1].swapaxes(0, 1),
 }
-"""What makes a picture upright, by the orientation in its EXIF."""
+"""The function that turns a picture upright, for each orientation in its EXIF."""
 
 
 class PictureError(InputError):
-    """A picture that cannot be decoded or holds no ink. Its message is the sentence for the user."""
+    """A picture cannot be decoded or holds no ink. The message is the sentence for the user."""
 
 
 def list_pictures(pictures: Picture | Pictures) -> tuple[list[Picture], bool]:
-    """Pictures as a list, and whether there was a list: one picture alone becomes a list of one."""
+    """Return pictures as a list, and whether they were a list: a single picture becomes a list of one."""
     return (list(pictures), True) if isinstance(pictures, list | tuple) else ([pictures], False)
 
 
 def expand_patterns(pictures: list[Picture]) -> list[Picture]:
-    """Pictures with patterns of paths, such as ``digits/*.jpg``, replaced by the files they fit, in order; no hidden ones.
+    """Replace patterns of paths, such as ``digits/*.jpg``, by the files that match, in order, without hidden files.
 
     Raises:
-        PictureError: no file fits.
+        PictureError: no file matches.
     """
     expanded: list[Picture] = []
     for picture in pictures:
         if isinstance(picture, str) and glob.has_magic(picture) and not Path(picture).exists():
-            # not Path.glob, which gives hidden files too, and fails at "photos/**.png"
+            # not Path.glob, which returns hidden files too, and fails at "photos/**.png"
             fitting = [path for path in map(Path, sorted(glob.glob(picture, recursive=True))) if path.is_file()]  # noqa: PTH207
             if not fitting:
                 raise PictureError(f"no file fits {picture}; give the paths of image files, such as PNGs or JPEGs")
@@ -76,16 +76,17 @@ def expand_patterns(pictures: list[Picture]) -> list[Picture]:
 
 
 def name_picture(picture: Picture) -> str:
-    """What messages call a picture: its path, where it has one."""
+    """Return the name of a picture in messages: its path, where it has one."""
     return (os.fspath(picture) or "''") if isinstance(picture, str | os.PathLike) else "the picture"
 
 
 def decode_picture(picture: Picture) -> Plane:
-    """Colours [H, W, 3], 0..255, of a picture: upright as its EXIF says, on white, made smaller to ``WORKING_PIXELS``.
+    """Decode a picture to colours [H, W, 3], 0..255: upright as its EXIF says, on white, reduced to ``WORKING_PIXELS``.
 
-    What is transparent is white, unless all that is opaque is white too: then it is black, and a white drawing can be seen.
-    Arrays of whole numbers have 8 bits, or as many as their largest value needs; floats are 0..1, or else as whole numbers;
-    of images normalised for a network (values below 0, or floats below 4) the least becomes 0 and the most 255.
+    Transparent parts become white. Where all opaque parts are white too, they become black instead, so that a white drawing can
+    be seen. Arrays of whole numbers have 8 bits, or as many as their largest value needs. Arrays of floats are 0..1, or else as
+    whole numbers. In images normalised for a network (values below 0, or floats below 4) the smallest value becomes 0 and the
+    largest 255.
 
     Raises:
         PictureError: it cannot be decoded, or has more than 50 megapixels.
@@ -108,7 +109,7 @@ def decode_picture(picture: Picture) -> Plane:
 
 
 def read_grey(image: Image.Image) -> NDArray[np.uint8] | None:
-    """Levels uint8 [H, W] of a picture of 8-bit grey levels, opaque and upright; None for any other.
+    """Return the levels uint8 [H, W] of a picture with 8-bit grey levels, opaque and upright; None for any other picture.
 
     Raises:
         PictureError: it cannot be decoded.
@@ -122,7 +123,7 @@ def read_grey(image: Image.Image) -> NDArray[np.uint8] | None:
 
 @contextmanager
 def _refuse_damaged(name: str) -> Iterator[None]:
-    """Whatever decoding raises, as a PictureError with the sentence for the user."""
+    """Turn whatever decoding raises into a PictureError with the sentence for the user."""
     try:
         yield
     except PictureError:
@@ -133,7 +134,7 @@ def _refuse_damaged(name: str) -> Iterator[None]:
         raise PictureError(f"{name} is not an image that can be decoded; give a PNG, JPEG, WebP, TIFF, BMP or GIF") from error
     except PermissionError as error:
         raise PictureError(f"{name} cannot be read, you lack the permission; give one that you may read") from error
-    except Exception as error:  # pillow's decoders promise no set of exceptions; mutated files raised eight kinds
+    except Exception as error:  # pillow does not document what its decoders raise; mutated files raised eight kinds
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise PictureError(f"{name} cannot be decoded ({reason}); it is damaged, so save it again") from error
 
@@ -179,7 +180,7 @@ def _decode_array(array: NDArray[Any], name: str) -> Plane:
 
 
 def _find_range(array: NDArray[Any]) -> tuple[float, float]:
-    """Which value of an array is black, and which white."""
+    """Return which value of an array is black, and which is white."""
     least, most = float(array.min()), float(array.max())
     if not max(-least, most) < 1e30:
         raise PictureError(f"an array with values from {least:g} to {most:g} is no picture; expected 0 to 1, or 0 to 255")
@@ -205,7 +206,7 @@ def _read_orientation(image: Image.Image) -> int:
 
 
 def _shrink(take: Callable[[int, int], list[Image.Image]], width: int, height: int) -> Plane:
-    """Colours [h, w, 3] of at most ``WORKING_PIXELS``; ``take`` gives the planes, or the image, between two rows."""
+    """Return colours [h, w, 3] of at most ``WORKING_PIXELS``; ``take`` gives the planes, or the image, between two rows."""
     factor = max(1, math.isqrt(width * height // WORKING_PIXELS))
     rows = factor * max(1, STRIP_PIXELS // (factor * width))
     strips = []
@@ -227,20 +228,20 @@ def resize_planes(
     how: Image.Resampling,
     window: tuple[float, float, float, float] | None = None,
 ) -> Plane:
-    """Colours [H, W, C] -> [h, w, C] of a size (w, h), plane by plane, since Pillow has no image of several planes of floats.
+    """Resize colours [H, W, C] to [h, w, C], plane by plane, since pillow has no image with several planes of floats.
 
     Args:
         colours: float32.
         size: width and height of the result.
         how: the filter.
-        window: left, top, right and bottom of the part that is taken, in pixels and parts of them; None for all.
+        window: left, top, right and bottom of the part that is taken, in pixels and fractions of them; None for all.
     """
     planes = [Image.fromarray(plane).resize(size, how, box=window) for plane in colours.transpose(2, 0, 1)]
     return np.dstack([np.asarray(plane, np.float32) for plane in planes])
 
 
 def _lay_on_paper(colours: Plane) -> Plane:
-    """Colours [H, W, 4] with opacity -> [H, W, 3]."""
+    """Lay colours [H, W, 4] with opacity on paper: [H, W, 3]."""
     opacity = colours[:, :, 3:]
     on_black = colours[:, :, :3] * (opacity / 255)
     on_white = on_black + 255 - opacity

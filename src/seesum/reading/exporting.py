@@ -1,4 +1,6 @@
-"""A trained network -> an ONNX file with both inputs and both outputs, compared with the network before it is written."""
+"""Export a trained network as an ONNX file with both inputs and both outputs, compared with the network before it is
+written.
+"""
 
 from __future__ import annotations
 
@@ -31,11 +33,11 @@ from seesum.runs.provenance import collect_versions
 from seesum.runs.run import Run
 
 OPSET = 20
-"""The first with every operation that the encoders use; ONNX Runtime 1.17 and later read it."""
+"""The first with every operation that the encoders use. ONNX Runtime 1.17 and later read it."""
 COMPARED = 1000
-"""Validation images on which file and network are compared."""
+"""File and network are compared on this many validation images."""
 TOLERANCE = 1e-4
-"""Largest difference of a probability with which a file is written."""
+"""A file is written only if no probability differs by more."""
 
 
 class Export(NamedTuple):
@@ -45,7 +47,7 @@ class Export(NamedTuple):
     bytes: int
     """Its size."""
     largest_difference: float
-    """Of any probability of the file from the network's, over ``COMPARED`` validation images x 10 addends."""
+    """Largest difference of a probability between file and network, over ``COMPARED`` validation images x 10 addends."""
 
 
 def export_network(run: Run, target: Path, float_images: bool = False) -> Export:
@@ -53,8 +55,8 @@ def export_network(run: Run, target: Path, float_images: bool = False) -> Export
 
     Inputs: ``image`` uint8 [batch, 1, 28, 28] (float32 of the same scale, 0..255, with ``float_images``) and ``addend`` int64
     [batch]. Outputs: ``digit_probabilities`` [batch, 10] and ``sum_probabilities`` [batch, S]. Normalisation, temperature and
-    views are in the graph. Its addends may also be k times as many as its images, the first k of the first image and so on:
-    then each image is encoded once. The graph names the axis of addends ``pairs`` for that reason.
+    views are in the graph. There may also be k times as many addends as images, the first k for the first image and so on: then
+    each image is encoded once. For that reason the graph calls the axis of addends ``pairs``.
 
     Raises:
         InputError: the weights are missing or damaged.
@@ -63,7 +65,7 @@ def export_network(run: Run, target: Path, float_images: bool = False) -> Export
     network = run.load_network()
     graph = convert_network(network, run.recipe, float_images)
     model = attach_metadata(graph, describe_run(run, float_images))
-    difference = compare_model(OnnxModel(model, target.name), network, run.recipe, draw_compared())
+    difference = compare_model(OnnxModel(model, target.name), network, run.recipe, take_compared())
     if not difference <= TOLERANCE:
         raise JobError(
             f"the ONNX file would differ from the network by {difference:.2g} in a probability, more than {TOLERANCE:.0e}, so "
@@ -74,7 +76,7 @@ def export_network(run: Run, target: Path, float_images: bool = False) -> Export
 
 
 class _Exported(nn.Module):
-    """What the graph computes: from pixels to probabilities."""
+    """The computation of the graph: from pixels to probabilities."""
 
     def __init__(self, network: Network, recipe: Recipe) -> None:
         super().__init__()
@@ -82,17 +84,17 @@ class _Exported(nn.Module):
 
     def forward(self, image: Tensor, addend: Tensor) -> tuple[Tensor, Tensor]:
         features, logits = self.network.encode(scale_pixels(image.float(), self.recipe))
-        # which image an addend belongs to, computed rather than repeated so that the shapes stay free of conditions
+        # the image that each addend belongs to; computed, since repeating would put conditions on the shapes
         row = torch.arange(addend.shape[0]) * image.shape[0] // addend.shape[0]
         output = self.network.add(Encoded(features[row], None if logits is None else logits[row]), addend)
         return output.digit_logp.exp(), output.sum_logp.exp()
 
 
 def convert_network(network: Network, recipe: Recipe, float_images: bool = False) -> bytes:
-    """The graph of a network in evaluation mode, as ONNX without metadata.
+    """Convert a network in evaluation mode to a graph, as ONNX without metadata.
 
-    By torch's exporter through ``torch.export``; the older one, through TorchScript, takes a fifth of the time, but torch
-    has announced its end.
+    This uses torch's exporter through ``torch.export``. The older exporter, through TorchScript, takes a fifth of the time, but
+    torch has announced its end.
 
     Raises:
         JobError: a package of the extra ``export`` is missing.
@@ -118,7 +120,7 @@ def convert_network(network: Network, recipe: Recipe, float_images: bool = False
     assert converted is not None
     proto = converted.model_proto
     for part in (proto.graph, *proto.graph.node, *proto.graph.value_info, *proto.graph.input, *proto.graph.output):
-        del part.metadata_props[:]  # the exporter's notes: from which line of which file of this machine a node comes
+        del part.metadata_props[:]  # the exporter notes the file and line of this machine that a node comes from
         part.doc_string = ""
     del proto.metadata_props[:]
     graph: bytes = proto.SerializeToString(deterministic=True)
@@ -126,7 +128,7 @@ def convert_network(network: Network, recipe: Recipe, float_images: bool = False
 
 
 def attach_metadata(graph: bytes, metadata: dict[str, Any]) -> bytes:
-    """The whole file: the graph, and behind it its metadata, signed."""
+    """Return the whole file: the graph, followed by its metadata with a checksum."""
     proto = import_extra("onnx", "export").ModelProto()
     proto.metadata_props.add(key=METADATA, value=sign_metadata(graph, metadata))
     tail: bytes = proto.SerializeToString(deterministic=True)
@@ -134,9 +136,9 @@ def attach_metadata(graph: bytes, metadata: dict[str, Any]) -> bytes:
 
 
 def describe_run(run: Run, float_images: bool) -> dict[str, Any]:
-    """The metadata: system, accuracy, labels, commit, and what else a ``OnnxModel`` says of itself.
+    """Return the metadata: system, accuracy, labels, commit, and everything that an ``OnnxModel`` knows.
 
-    Folders and hardware of the machine that trained stay behind, since a file is given to others.
+    Folders and hardware of the machine that trained are left out, since a file is given to others.
     """
     operation = OPERATIONS[run.recipe.operation]
     kept = ("recipe", "evaluation", "commit", "started", "versions")
@@ -157,17 +159,17 @@ def describe_run(run: Run, float_images: bool) -> dict[str, Any]:
     }
 
 
-def draw_compared() -> Images:
-    """Validation images of the embedded MNIST, uint8 [COMPARED, 28, 28], on which files are compared."""
+def take_compared() -> Images:
+    """Return the images on which files are compared: validation images of the embedded MNIST, uint8 [COMPARED, 28, 28]."""
     validation = split_images(load_mnist(), Recipe(system="", split="validate")).validation
     assert validation is not None
     return validation.images[:COMPARED]
 
 
 def compare_model(model: OnnxModel, network: Network, recipe: Recipe, images: Images) -> float:
-    """Largest difference of any probability from the network in fp32, over images uint8 [N, 28, 28] x 10 addends.
+    """Return the largest difference of any probability from the network in fp32, over images uint8 [N, 28, 28] x 10 addends.
 
-    Asked both ways: an image with its ten addends at once, and as many addends as images in batches of several sizes.
+    The file predicts in both ways: an image with its ten addends at once, and one addend per image in batches of several sizes.
     """
     expected = predict_every_addend(network, images, recipe, torch.device("cpu"))
     given = model.predict_every_addend(images)
@@ -182,7 +184,7 @@ def compare_model(model: OnnxModel, network: Network, recipe: Recipe, images: Im
 
 @contextmanager
 def _hushed() -> Iterator[None]:
-    """Without the exporter's talk of packages that are not installed, and torch's warnings about itself."""
+    """Silence the exporter's messages about packages that are not installed, and torch's warnings about itself."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Where in a picture a digit may be: groups of strokes of either polarity, the most digit-like first. numpy and scipy."""
+"""Find where in a picture a digit may be: groups of strokes of either polarity, most digit-like first. numpy and scipy."""
 
 from __future__ import annotations
 
@@ -23,51 +23,52 @@ from seesum.reading.segmentation import (
 )
 
 FAINTEST_INK = 0.06
-"""Share of the paper's brightness by which the strongest ink must differ from it, or the picture counts as blank."""
+"""The strongest ink must differ from the paper by this share of its brightness, or the picture counts as blank."""
 WINDOWS = (0.08, 0.16, 0.32, 0.64)
-"""Widths of strokes that are looked for, as shares of the picture's shorter side."""
+"""Stroke widths that are tried, as shares of the picture's shorter side."""
 RIM = 0.04
-"""Width of the rim as a share of the picture's shorter side: what lies in it is no digit."""
+"""Width of the rim as a share of the picture's shorter side. Ink inside the rim is not a digit."""
 ALONG_RIM = 0.5
-"""Share of its size along which a digit may touch the rim, as the bar of a 7 may: the edge of a desk touches it farther."""
+"""A digit may touch the rim along this share of its size, as the bar of a 7 may. The edge of a desk touches it for longer."""
 UNFRAMED = 32
-"""Pixels of the shorter side up to which a picture's rim says nothing: it is cut close around a digit."""
+"""Up to this many pixels of the shorter side, the rim says nothing: the picture is cut close around a digit."""
 FRAME = 0.25
 """Width of the frame around a digit that should be paper, as a share of the digit's longer side."""
 THICK = 0.33
-"""Width of strokes as a share of a digit's longer side from which on they are thick for a digit."""
+"""Strokes are thick for a digit from this width on, as a share of its longer side."""
 SHARP = 0.3
-"""Share of the ink's depth that lies between neighbouring pixels at its outline; less is the edge of a soft shadow."""
+"""Share of the ink's depth that lies between neighbouring pixels at its outline. Less is the edge of a soft shadow."""
 FAINTEST_OUTLINE = 0.03
-"""The same as a share of the paper's light: a few grey levels are no outline, however faint the ink."""
+"""The same as a share of the paper's light. A few grey levels are no outline, however faint the ink."""
 CLEAR_CONTRAST = 0.25
-"""Share of the paper's brightness from which on something is ink although it is no stroke."""
+"""From this share of the paper's brightness on, something is ink although it is not a stroke."""
 LIKENESS = 0.3
-"""Less is no digit. Of 670 simulated digits 6 had less, of 80 sheets of blank paper nearly all."""
+"""A candidate with less is not a digit. Of 670 simulated digits 6 had less; of 80 sheets of blank paper nearly all."""
 BESIDE = 0.3
-"""Share of the best place's score from which on another is a digit, too. At 0.2 single digits begin to be counted as two."""
+"""From this share of the best candidate's score on, another one is a digit too. At 0.2 single digits begin to be counted as
+two."""
 MOST_GROUPS = 12
-"""Groups of strokes that are weighed, the largest: noise makes hundreds of tiny ones."""
+"""At most this many groups of strokes, the largest, are scored. Noise makes hundreds of tiny ones."""
 
 
 class Candidate(NamedTuple):
     """Ink that may be a digit."""
 
     box: Box
-    """Around it."""
+    """The box around it."""
     ink: Mask
-    """[h, w] of the box: which of its pixels are of this ink."""
+    """[h, w] of the box: which of its pixels belong to this ink."""
     shape: tuple[int, ...]
     """(H, W) of the picture in which it was found."""
     bright: bool
-    """Whether ink is brighter than paper."""
+    """Whether the ink is brighter than the paper."""
     score: float
-    """By which places are ranked: how much it stands out, and how much it is like a digit."""
+    """Candidates are ranked by this: how much the ink stands out, times how much it looks like a digit."""
     likeness: float
-    """How much it is like a digit, 0..1."""
+    """How much it looks like a digit, 0..1."""
 
     def shares(self, other: Candidate) -> float:
-        """How much of the box that holds both is in both boxes, 0..1."""
+        """Return the intersection of both boxes as a share of the box around both, 0..1."""
         shared, both = 1.0, 1.0
         for a, b in zip(self.box, other.box, strict=True):
             shared *= max(0, min(a.stop, b.stop) - max(a.start, b.start))
@@ -76,14 +77,14 @@ class Candidate(NamedTuple):
 
 
 def find_candidates(grey: Plane) -> list[Candidate]:
-    """What in grey levels [H, W] may be a digit, the most digit-like first; nothing where nothing stands out.
+    """Find what may be a digit in grey levels [H, W], most digit-like first; nothing where no ink stands out.
 
-    Both polarities and four widths of stroke are tried. Ink stands out from the paper around it, is thin for its size, does
-    not lie along the rim, and has paper on all sides.
+    Both polarities and four stroke widths are tried. The ink of a digit stands out from the paper around it, is thin for its
+    size, does not lie along the rim, and has paper on all sides.
     """
     if measure_noise(grey) > 1:
         grey = ndimage.gaussian_filter(grey, 0.8)
-    places: list[Candidate] = []
+    candidates: list[Candidate] = []
     for window in dict.fromkeys(max(3, round(share * min(grey.shape)) | 1) for share in WINDOWS):
         for bright in (False, True):
             dark = grey.max() - grey if bright else grey
@@ -93,18 +94,18 @@ def find_candidates(grey: Plane) -> list[Candidate]:
                 continue
             mask, steepness = drop_rim(mask), _measure_steepness(paper - dark)
             cleaned = remove_ruled_lines(mask)
-            # a picture cut close around a 1 or a 7 is all line, so what is left without lines has to compare
+            # a picture cut close around a 1 or a 7 is all line, so both versions are scored
             for kept in [mask] if cleaned is mask else [cleaned, mask]:
-                places += score_groups(kept, dark, paper, steepness, bright)
+                candidates += score_groups(kept, dark, paper, steepness, bright)
     distinct: list[Candidate] = []
-    for place in sorted(places, key=lambda one: -one.score):
-        if not any(place.bright == kept.bright and place.shares(kept) > 0.5 for kept in distinct):
-            distinct.append(place)
+    for candidate in sorted(candidates, key=lambda one: -one.score):
+        if not any(candidate.bright == kept.bright and candidate.shares(kept) > 0.5 for kept in distinct):
+            distinct.append(candidate)
     return distinct or _take_shape(grey)
 
 
 def drop_rim(mask: Mask) -> Mask:
-    """Ink without what lies along the rim, unless nothing would be left: edges of desks, tables and pages."""
+    """Remove ink that lies along the rim, unless nothing would be left: edges of desks, tables and pages."""
     if min(mask.shape) <= UNFRAMED:
         return mask
     labels, count = ndimage.label(mask, EIGHT)
@@ -117,17 +118,17 @@ def drop_rim(mask: Mask) -> Mask:
 
 
 def score_groups(mask: Mask, dark: Plane, paper: Plane, steepness: Plane, bright: bool) -> list[Candidate]:
-    """The groups of strokes of a mask [H, W], with how much each stands out and is like a digit.
+    """Score the groups of strokes of a mask [H, W]: how much each stands out, and how much it looks like a digit.
 
     Args:
         mask: which pixels are ink.
         dark: grey levels, in which ink is darker than paper.
-        paper: those of the paper under the ink.
+        paper: grey levels of the paper under the ink.
         steepness: how much the depth of the ink changes from pixel to pixel.
         bright: whether ink is brighter than paper in the picture.
     """
     labels, boxes = group_strokes(mask)
-    places = []
+    candidates = []
     for i in sorted((i for i, box in enumerate(boxes) if box), key=lambda i: -measure_extent(boxes[i]))[:MOST_GROUPS]:
         box = boxes[i]
         ink = labels[box] == i + 1
@@ -137,7 +138,7 @@ def score_groups(mask: Mask, dark: Plane, paper: Plane, steepness: Plane, bright
         around = tuple(slice(max(0, part.start - 1), part.stop + 1) for part in box)
         padded = labels[around] == i + 1
         outline = ndimage.binary_dilation(padded, EIGHT) & ~ndimage.binary_erosion(padded, EIGHT)
-        # nearly all of an outline is steep, or it is not one of ink
+        # nearly all of the outline of ink is steep
         contrast = float(np.quantile(steepness[around][outline], 0.25))
         depths, light = float(np.median((paper[box] - dark[box])[ink])), float(np.median(paper[box][ink]))
         sharp = min(1.0, contrast / max(SHARP * depths, FAINTEST_OUTLINE * light, 1e-6))
@@ -145,21 +146,22 @@ def score_groups(mask: Mask, dark: Plane, paper: Plane, steepness: Plane, bright
         paper_around = _measure_openness(dark, box, light - depths, light)
         likeness = sharp * thin**4 * paper_around**2 / _measure_contact(ink, box, mask.shape)
         if score := contrast * float(np.sqrt(size / max(mask.shape))) * likeness:
-            places.append(Candidate(box, ink, mask.shape, bright, score, likeness))
-    return places
+            candidates.append(Candidate(box, ink, mask.shape, bright, score, likeness))
+    return candidates
 
 
-def select_digits(places: list[Candidate]) -> list[Candidate]:
-    """Which of the places, the best first, are digits: the best one, and others beside it of half its size and ``BESIDE``.
+def select_digits(candidates: list[Candidate]) -> list[Candidate]:
+    """Select the candidates that are digits: the best one, and others beside it of half its size and a share ``BESIDE`` of its
+    score.
 
-    The largest comes first. There are none where the best place is not like a digit.
+    The largest comes first. The list is empty where the best candidate does not look like a digit.
     """
-    if not places or places[0].likeness < LIKENESS:
+    if not candidates or candidates[0].likeness < LIKENESS:
         return []
-    main, tall = places[0], measure_extent(places[0].box)
+    main, tall = candidates[0], measure_extent(candidates[0].box)
     beside = [
         one
-        for one in places[1:]
+        for one in candidates[1:]
         if one.bright == main.bright
         and one.score > BESIDE * main.score
         and measure_extent(one.box) > 0.5 * tall
@@ -169,7 +171,9 @@ def select_digits(places: list[Candidate]) -> list[Candidate]:
 
 
 def _take_shape(grey: Plane) -> list[Candidate]:
-    """All that is dark, where it is clearly so and its outline is steep: stripes or blots, which are answered, as no digit."""
+    """Take everything dark, where it is clearly dark and its outline is steep. Stripes and blots are answered, but not as
+    digits.
+    """
     low, high = np.quantile(grey, (0.02, 0.98))
     ink = grey < (low + high) / 2
     outline = ink & ~ndimage.binary_erosion(ink, EIGHT, border_value=1)
@@ -182,16 +186,18 @@ def _take_shape(grey: Plane) -> list[Candidate]:
 
 
 def _measure_steepness(depth: Plane) -> Plane:
-    """Range of the depth of ink [H, W] in 3x3 pixels, less what noise makes of plain paper.
+    """Compute the range of the ink's depth [H, W] in 3x3 pixels, less what noise makes of plain paper.
 
-    Of the depth, since the edge of a desk or of a shadow is one of the paper too.
+    It uses the depth of the ink, since the edges of desks and shadows are edges of the paper too.
     """
     steepness = ndimage.morphological_gradient(depth, 3)
     return np.asarray((steepness - np.median(steepness)).clip(0), np.float32)
 
 
 def _measure_openness(dark: Plane, box: Box, ink: float, paper: float) -> float:
-    """How bright a frame around a box is, from 0 (as ink) to 1 (as paper): low between strokes of the other polarity."""
+    """Return how bright a frame around a box is, from 0 (as ink) to 1 (as paper). It is low between strokes of the other
+    polarity.
+    """
     reach = max(3, round(FRAME * max(part.stop - part.start for part in box)))
     around = tuple(slice(max(0, part.start - reach), part.stop + reach) for part in box)
     inner = tuple(slice(part.start - outer.start, part.stop - outer.start) for part, outer in zip(box, around, strict=True))
@@ -201,7 +207,7 @@ def _measure_openness(dark: Plane, box: Box, ink: float, paper: float) -> float:
 
 
 def _measure_contact(ink: Mask, box: Box, shape: tuple[int, ...]) -> float:
-    """How much less ink is believed because it lies along the rim or reaches from rim to rim: 1 where it does not."""
+    """Return a divisor for the score of ink that lies along the rim or reaches from rim to rim: 1 where it does neither."""
     if min(shape) <= UNFRAMED:
         return 1.0
     rim = max(1, round(RIM * min(shape)))

@@ -1,7 +1,7 @@
-"""A network in an ONNX file: what its metadata say, and its answers by ONNX Runtime. No torch is needed.
+"""A network in an ONNX file: its metadata, and its answers by ONNX Runtime. No torch is needed.
 
-The file is the graph followed by its metadata. In protobuf, messages that stand one after the other are one message, so any
-program reads it as one model, and the checksum of the graph needs no parser of protobuf.
+The file is the graph followed by its metadata. In protobuf, two messages one after the other are one message. So any program
+reads the file as one model, and the checksum of the graph needs no protobuf parser.
 """
 
 from __future__ import annotations
@@ -31,39 +31,39 @@ from seesum.runs.run import Run, find_run, load_run_splits, names_shipped
 INPUTS = ("image", "addend")
 OUTPUTS = ("digit_probabilities", "sum_probabilities")
 METADATA = "seesum"
-"""The key of the metadata in the file: one JSON object."""
+"""The key of the metadata in the file, which are one JSON object."""
 MODEL_FILE = "model.onnx"
 """Beside the weights of a shipped network: the same network, for machines without torch."""
 BATCH = 200
-"""Images at a time, of many. More are no quicker, and need more memory: 17 MB for each layer of ``best`` with so many."""
+"""Images per batch. Larger batches are no faster and need more memory: with 200 it is 17 MB for each layer of ``best``."""
 
 
 class OnnxModel:
-    """An exported network, ready to answer. It says of itself what a ``Run`` says: recipe, metrics, calibration, data."""
+    """An exported network. It has the same recipe, metrics, calibration and data as the ``Run`` that it was exported from."""
 
     def __init__(self, data: bytes, name: str) -> None:
-        """Take the bytes of an ONNX file.
+        """Load an ONNX file from its bytes.
 
-        Threads are ONNX Runtime's choice, or as many as the environment's ``OMP_NUM_THREADS`` says, as with torch; but never
-        more than there are cores.
+        ONNX Runtime chooses the number of threads, or the environment's ``OMP_NUM_THREADS``, as with torch. There are never
+        more threads than cores.
 
         Args:
             data: a whole file.
-            name: what messages call it.
+            name: its name in messages.
 
         Raises:
-            InputError: it is damaged, or nothing that this version of seesum exported.
+            InputError: it is damaged, or this version of seesum did not export it.
             JobError: ONNX Runtime is not installed.
         """
         runtime = import_extra("onnxruntime", "export")
         options = runtime.SessionOptions()
-        options.log_severity_level = 4  # what goes wrong is said by exceptions, not on standard error as well
+        options.log_severity_level = 4  # exceptions tell what is wrong, so nothing is printed as well
         options.intra_op_num_threads = _count_threads(os.environ.get("OMP_NUM_THREADS", ""))
         try:
             self.session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions have no other base
             raise InputError(
-                f"{name} is no ONNX file that can be read, or is damaged; make one with: seesum export RUN --to FILE"
+                f"{name} is not an ONNX file that can be read, or is damaged; make one with: seesum export RUN --to FILE"
             ) from error
         self.name = name
         self.metadata = _parse_metadata(data, self.session.get_modelmeta().custom_metadata_map, name)
@@ -74,7 +74,7 @@ class OnnxModel:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> OnnxModel:
-        """Of a file.
+        """Load an ONNX file.
 
         Raises:
             InputError: it cannot be read, and as the class.
@@ -87,25 +87,27 @@ class OnnxModel:
 
     @cached_property
     def recipe(self) -> Recipe:
-        """The one that trained it."""
+        """The recipe that trained it."""
         return Recipe.from_dict(self.metadata["run"]["recipe"])
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """As in the run's ``metrics.json``."""
+        """The content of the run's ``metrics.json``."""
         return dict(self.metadata["metrics"])
 
     @property
     def calibration(self) -> Calibration:
-        """When it is unsure. The temperature is in the graph; it stands here to be read only."""
+        """The run's calibration. The temperature is already in the graph; here it is for information."""
         return Calibration(**self.metadata["calibration"])
 
     def load_splits(self, data: str | os.PathLike[str] | None = None) -> Splits:
-        """As ``Run.load_splits``; a data set of the user's own has to be given, since files are carried about."""
+        """Load the images, as ``Run.load_splits``. A data set of one's own has to be given, since files are carried to other
+        machines.
+        """
         return load_run_splits(self.metadata["run"], self.recipe, self.name, data)
 
     def predict(self, images: NDArray[Any], addends: Digits) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Probabilities of both outputs.
+        """Predict the probabilities of both outputs.
 
         Args:
             images: uint8 or float32 (0..255), [N, 28, 28].
@@ -115,7 +117,7 @@ class OnnxModel:
             [N k, 10] and [N k, S].
 
         Raises:
-            ValueError: not as many addends for one image as for another; the graph itself would pair them somehow.
+            ValueError: the number of addends is not a multiple of the number of images.
         """
         if len(addends) % max(1, len(images)) or len(addends) < len(images):
             raise ValueError(f"{len(addends)} addends for {len(images)} images; expected as many for each image")
@@ -124,7 +126,7 @@ class OnnxModel:
         return digit_p, sum_p
 
     def predict_every_addend(self, images: Images) -> Probabilities:
-        """Probabilities for images uint8 [N, 28, 28] with every addend: [N, 10, 10] and [N, 10, S]."""
+        """Predict the probabilities of images uint8 [N, 28, 28] with every addend: [N, 10, 10] and [N, 10, S]."""
         parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
         answers = [self.predict(part, np.tile(np.arange(ADDENDS), len(part))) for part in parts]
         digit_p, sum_p = (np.concatenate(one).reshape(len(images), ADDENDS, -1) for one in zip(*answers, strict=True))
@@ -132,19 +134,19 @@ class OnnxModel:
 
 
 def sign_metadata(graph: bytes, metadata: Mapping[str, Any]) -> str:
-    """The text that stands in the file: the metadata with the format, and with the length and SHA-256 of the graph."""
+    """Write the metadata as text, with the format, and with the length and SHA-256 of the graph."""
     signed = {"format": FORMAT, **metadata, "graph_bytes": len(graph)}
     return json.dumps({**signed, "sha256": _digest(graph, signed)}, allow_nan=False)
 
 
 def find_run_or_model(source: str | os.PathLike[str] | Run | OnnxModel | None = None) -> Run | OnnxModel:
-    """What a user means who wants answers: as ``find_run``, or an ONNX file.
+    """Return the run or the ONNX file that a user means, who wants answers: as ``find_run``, or a file.
 
     A shipped network is its ONNX file where there is one and ONNX Runtime is installed, since that starts without torch.
 
     Raises:
-        InputError: there is no such run or file, or the file is not ours.
-        JobError: ONNX Runtime, which a file needs, is not installed.
+        InputError: there is no such run or file, or seesum did not export the file.
+        JobError: a file needs ONNX Runtime, which is not installed.
     """
     if isinstance(source, Run | OnnxModel):
         return source
@@ -176,7 +178,7 @@ def _parse_metadata(data: bytes, stored: Mapping[str, str], name: str) -> dict[s
 
 
 def _count_threads(setting: str) -> int:
-    """What OpenMP makes of the text, whose first number is that of the outermost level; 0 leaves the choice to the runtime."""
+    """Read the setting as OpenMP does: its first number is for the outermost level. 0 leaves the choice to ONNX Runtime."""
     first = setting.split(",")[0].strip()
     return min(int(first), os.cpu_count() or 1) if first.isdecimal() else 0
 

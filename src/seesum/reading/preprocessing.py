@@ -1,9 +1,9 @@
-"""Any picture -> the 28x28 that a network expects, in steps that can each be seen. numpy, pillow and scipy; no torch.
+"""Prepare any picture as the 28x28 image that a network expects, in steps that can each be shown. No torch.
 
-Decode; grey along the colour in which ink differs most from paper; find the ink that is most like a digit; cut it out and
-bring it to one size; shadows, ruled lines, specks and neighbours removed; strokes brought to the width of MNIST's; and then
-as MNIST was made (LeCun et al. 1998, "Gradient-based learning applied to document recognition"): the digit fitted into 20x20
-keeping its proportions, its centre of mass in the middle of 28x28, bright ink on black.
+The steps: decode; project colours to grey; find the ink that looks most like a digit; cut it out at one size; remove shadows,
+ruled lines, specks and neighbours; give strokes the width of MNIST's. The last step is that of MNIST itself (LeCun et al. 1998,
+"Gradient-based learning applied to document recognition"): the digit is fitted into 20x20, keeping its proportions, with its
+centre of mass in the middle of 28x28, bright ink on black.
 """
 
 from __future__ import annotations
@@ -27,42 +27,43 @@ from seesum.reading.segmentation import (
 )
 
 COARSE_PIXELS = 240 * 180
-"""Pixels of the picture in which the digit is looked for."""
+"""Pixels of the copy in which digits are searched."""
 SMALL = 32
-"""Pixels of the longer side up to which a picture gets a margin of paper."""
+"""Pictures whose longer side has at most this many pixels get a margin of paper."""
 LOOKS = (0.0, 1.2)
-"""Blurs of the small copy, in its pixels: where no ink is found, it may be so faint that it falls apart in the noise."""
-MOST_PLACES = 3
-"""Places that are tried until one holds ink."""
+"""Blurs of the small copy, in its pixels. Where no ink is found, it may be so faint that it falls apart in the noise."""
+MOST_CANDIDATES = 3
+"""At most this many candidates are tried, until one holds ink."""
 THINNEST, THICKEST = 2.2, 4.4
-"""Stroke width in pixels of the 28x28 that is left as it is; MNIST's own is 3.0 +- 0.7 as measured here."""
+"""Stroke widths in pixels of the 28x28 that are left as they are. MNIST's own is 3.0 +- 0.7, measured in this way."""
 
 
 class BlankError(PictureError):
-    """A picture that can be decoded, but holds no ink."""
+    """A picture can be decoded, but holds no ink."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a network sees of a picture, and how it came about."""
+    """What a network sees of a picture, and the steps that led to it."""
 
     image: NDArray[np.uint8]
     """[28, 28], bright ink on black."""
     digits_found: int = 1
-    """How many digits there seem to be; the image shows the largest. 0: nothing is like a digit, and it shows what is most."""
+    """How many digits there seem to be; the image shows the largest. 0: nothing looks like a digit, and the image shows the
+    ink that comes closest."""
     steps: dict[str, NDArray[Any]] = field(default_factory=dict)
-    """What each step gave, by its name, in order: planes [H, W] or colours [H, W, 3]."""
+    """The result of each step by its name, in order: planes [H, W] or colours [H, W, 3]."""
 
 
 def prepare_picture(picture: Picture) -> Prepared:
-    """What a network sees of a picture.
+    """Prepare a picture for a network.
 
-    A picture that already is as MNIST makes them (28x28, ink fitted and centred, the rest black) is left as it is.
+    A picture that already is as MNIST makes them (28x28, ink fitted and centred, the rest black) stays as it is.
 
     Raises:
         PictureError: it cannot be decoded, has more than 50 megapixels, or holds no ink.
     """
-    # colours take ten times as long as these levels, which a server notices
+    # grey levels take a tenth of the time that colours take, which a server notices
     ready = read_grey(picture) if isinstance(picture, Image.Image) and picture.size == (SIDE, SIDE) else picture
     if isinstance(ready, np.ndarray) and ready.dtype == np.uint8 and _is_prepared(ready):
         return Prepared(ready.copy(), 1, {"picture": ready})
@@ -75,11 +76,11 @@ def prepare_picture(picture: Picture) -> Prepared:
         colours = add_margin(colours)
     grey = steps["grey"] = project_colours(_reduce(colours))
     for blur in LOOKS:
-        places = find_candidates(ndimage.gaussian_filter(grey, blur) if blur else grey)
-        digits = select_digits(places)
+        candidates = find_candidates(ndimage.gaussian_filter(grey, blur) if blur else grey)
+        digits = select_digits(candidates)
         found = len(digits)
-        for place in (digits or places)[:MOST_PLACES]:
-            strokes = extract_strokes(colours, place, steps)
+        for candidate in (digits or candidates)[:MOST_CANDIDATES]:
+            strokes = extract_strokes(colours, candidate, steps)
             if strokes is not None:
                 evened = steps["strokes"] = normalise_stroke_width(strokes.ink, strokes.mask)
                 return Prepared(centre_by_mass(fit_into_box(evened)), max(found, strokes.digits) if found else 0, steps)
@@ -87,15 +88,15 @@ def prepare_picture(picture: Picture) -> Prepared:
 
 
 def add_margin(colours: Plane) -> Plane:
-    """A small picture [H, W, 3] on more paper: digits of 8x8 or 16x16 pixels usually fill them, so that no rim shows paper.
+    """Add paper around a small picture [H, W, 3]. Digits of 8x8 or 16x16 pixels usually fill it, so its rim shows no paper.
 
-    Paper is what most of the pixels, and the corners, are nearer to.
+    The paper is the side, bright or dark, that most of the pixels and the corners are nearer to.
     """
     grey = colours.mean(2)
     low, high = float(grey.min()), float(grey.max())
     corners = grey[[0, 0, -1, -1], [0, -1, 0, -1]]
     bright = (float(grey.mean()) + float(corners.mean())) / 2 > (low + high) / 2
-    # the mean over an eighth of the pixels, the most extreme ones: one alone may be noise
+    # the mean over the most extreme eighth of the pixels, since a single one may be noise
     ordered = np.sort(colours.reshape(-1, 3), axis=0)
     share = max(1, len(ordered) // 8)
     paper = (ordered[-share:] if bright else ordered[:share]).mean(0)
@@ -107,7 +108,7 @@ def add_margin(colours: Plane) -> Plane:
 
 
 def normalise_stroke_width(ink: Plane, mask: Mask) -> Plane:
-    """The digit's ink 0..1, its strokes no thinner and no thicker than MNIST's."""
+    """Return the digit's ink 0..1 with strokes no thinner and no thicker than MNIST's."""
     rows, columns = np.nonzero(mask)
     window = np.s_[max(0, rows.min() - 2) : rows.max() + 3, max(0, columns.min() - 2) : columns.max() + 3]
     near = ndimage.binary_dilation(mask[window], EIGHT, 2)
@@ -123,7 +124,7 @@ def normalise_stroke_width(ink: Plane, mask: Mask) -> Plane:
 
 
 def fit_into_box(strokes: Plane) -> Plane:
-    """The ink's bounding box, scaled so that its longer side is 20 pixels, with its strongest ink at 255."""
+    """Scale the ink's bounding box so that its longer side is 20 pixels, with its strongest ink at 255."""
     rows, columns = np.nonzero(strokes > 0.3)
     box = strokes[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     height, width = box.shape
@@ -134,9 +135,9 @@ def fit_into_box(strokes: Plane) -> Plane:
 
 
 def centre_by_mass(fitted: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Fitted ink in a black 28x28 with its centre of mass at pixel (14, 14), to the nearest whole pixel.
+    """Put fitted ink into a black 28x28 with its centre of mass at pixel (14, 14), to the nearest whole pixel.
 
-    That is where MNIST has it: (13.99, 14.00) +- 0.29 over its first 3,000 training images, counting pixels from 0.
+    MNIST has it there: (13.99, 14.00) +- 0.29 over its first 3,000 training images, counting pixels from 0.
     """
     height, width = fitted.shape
     centre = ndimage.center_of_mass(fitted)
@@ -148,7 +149,7 @@ def centre_by_mass(fitted: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def _reduce(colours: Plane) -> Plane:
-    """Colours at ``COARSE_PIXELS`` or less."""
+    """Reduce colours to ``COARSE_PIXELS`` or less."""
     height, width = colours.shape[:2]
     scale = max(1.0, float(np.sqrt(height * width / COARSE_PIXELS)))
     if scale == 1.0:

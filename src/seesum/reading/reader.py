@@ -1,4 +1,4 @@
-"""Reader: pictures in, answers out. The single inference path, and the only place that turns outputs into answers."""
+"""Reader: pictures in, answers out. The single way of inference, and the only place that turns outputs into answers."""
 
 from __future__ import annotations
 
@@ -31,26 +31,27 @@ BATCH = 1000
 
 @dataclass(frozen=True)
 class Answer:
-    """What a network says of one picture and one addend."""
+    """A network's answer to one picture and one addend."""
 
     digit: int
     """The digit in the picture."""
     sum: int
-    """Digit + addend, as the network's second output gives it."""
+    """Digit + addend: the network's second output."""
     digit_probabilities: NDArray[np.float32]
     """[10], of the digits 0..9."""
     sum_probabilities: NDArray[np.float32]
-    """[19], of the sums 0..18 (S answers of another operation, from its lowest up)."""
+    """[19], of the sums 0..18 (or S answers of another operation, from its lowest up)."""
     confidence: float
-    """Probability of the less certain of the two outputs; of a picture that seems to hold several digits, divided by how many,
-    since any of them may be meant, and by two where nothing in it is like a digit."""
+    """Probability of the less certain output. Where the picture seems to hold several digits it is divided by their number,
+    since any of them may be meant; where nothing looks like a digit, by two."""
     unsure: bool
-    """Whether not to rely on it: the confidence is too low, or the picture seems to hold several digits or none."""
+    """Whether not to rely on it: the confidence is too low, or the picture does not seem to hold exactly one digit."""
     digits_found: int = 1
-    """How many digits the picture seems to hold; the answer is for the largest, or for what is most like one."""
+    """How many digits the picture seems to hold. The answer is for the largest or, with 0, for the ink that looks most like
+    one."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The answer as plain values, for JSON."""
+        """Return the answer as plain values, for JSON."""
         return {
             "digit": self.digit,
             "sum": self.sum,
@@ -71,19 +72,19 @@ class Reader:
         """Take a network on the CPU.
 
         Args:
-            network: trained; of torch, or a ``OnnxModel``, which needs no torch.
-            recipe: the one that trained it; says how images are normalised and what the answers mean.
-            confidence_threshold: confidence under which an answer is marked unsure.
+            network: trained; of torch, or an ``OnnxModel``, which needs no torch.
+            recipe: the recipe that trained it; decides how images are normalised and what the answers mean.
+            confidence_threshold: an answer with less confidence is marked unsure.
         """
         self.network, self.recipe, self.confidence_threshold = network, recipe, confidence_threshold
         self.operation = OPERATIONS[recipe.operation]
 
     @classmethod
     def load(cls, source: str | os.PathLike[str] | Run | OnnxModel | None = None) -> Reader:
-        """Reader of a ``Run``, a shipped network's name, ``latest``, a run directory, an ONNX file, or None: ``hand``.
+        """Load a ``Run``, a shipped network's name, ``latest``, a run directory, an ONNX file, or None: the shipped ``hand``.
 
-        ONNX files, and shipped networks that have one, are answered by ONNX Runtime, without torch; runs by torch, and
-        so are shipped networks where ONNX Runtime is not installed.
+        ONNX Runtime answers ONNX files, and shipped networks that have one, without torch. Torch answers runs, and shipped
+        networks where ONNX Runtime is not installed.
 
         Raises:
             InputError: there is no such run or file, or its weights are missing or damaged.
@@ -124,7 +125,7 @@ class Reader:
         return answers if many else answers[0]
 
     def predict_every_addend(self, images: Images) -> Probabilities:
-        """Probabilities for images uint8 [N, 28, 28] with every addend: [N, 10, 10] and [N, 10, S]."""
+        """Predict the probabilities of images uint8 [N, 28, 28] with every addend: [N, 10, 10] and [N, 10, S]."""
         if isinstance(self.network, OnnxModel):
             return self.network.predict_every_addend(images)
         import torch
@@ -132,7 +133,7 @@ class Reader:
         return predict_every_addend(self.network, images, self.recipe, torch.device("cpu"))
 
     def answer_images(self, images: Images, addends: Digits) -> list[Answer]:
-        """Answers for images uint8 [N, 28, 28] that need no preparation, with addends [N]."""
+        """Answer images uint8 [N, 28, 28] that need no preparation, with addends [N]."""
         return self.answer_prepared([Prepared(image) for image in images], addends)
 
     def answer_prepared(self, prepared: Sequence[Prepared], addends: Digits) -> list[Answer]:
@@ -157,11 +158,11 @@ class Reader:
         return tuple(torch.cat(logp).exp().numpy() for logp in zip(*outputs, strict=True))  # type: ignore[return-value]
 
     def compute_saliency(self, image: NDArray[np.uint8], digit: int) -> NDArray[np.float32]:
-        """Where the ink is that speaks for a digit in an image uint8 [28, 28]: [28, 28], 0 to 1 (all 0 where none does).
+        """Compute which ink speaks for a digit in an image uint8 [28, 28]: [28, 28], 0 to 1 (all 0 where no ink does).
 
-        By occlusion (Zeiler and Fergus 2014, "Visualizing and understanding convolutional networks"): how much less likely
-        the digit becomes when a patch of 5x5 pixels is wiped out, as a mean over the patches that cover a pixel. A patch in
-        every second place, 196 in all, in one batch.
+        By occlusion (Zeiler and Fergus 2014, "Visualizing and understanding convolutional networks"): how much less likely the
+        digit becomes when a patch of 5x5 pixels is wiped out, as a mean over the patches that cover a pixel. There is a patch
+        in every second place, 196 in all, in one batch.
         """
         places = [(row, column) for row in range(0, SIDE, 2) for column in range(0, SIDE, 2)]
         covered = np.repeat(image[None], len(places) + 1, axis=0)
@@ -191,7 +192,7 @@ class Reader:
 
 
 def check_addend(addend: object) -> int:
-    """The addend as an int, from an int or its text.
+    """Return the addend as an int, from an int or its text.
 
     Raises:
         InputError: it is not a whole number from 0 to 9.

@@ -1,4 +1,6 @@
-"""What in a picture is ink: light, threshold, ruled lines, strokes that belong together. numpy and scipy; no torch."""
+"""Find the ink in a picture: illumination, threshold, ruled lines, and strokes that belong together. numpy and scipy; no
+torch.
+"""
 
 from __future__ import annotations
 
@@ -14,37 +16,38 @@ Box = tuple[slice, slice]
 """Rows and columns."""
 
 MOST_JOINED = 100
-"""So many groups of ink, the largest, may be joined; a strip of 40,000 pixels held 1,100, and comparing each pair took 2 s."""
+"""At most this many groups of ink, the largest, are joined. A strip of 40,000 pixels held 1,100, and comparing each pair
+took 2 s."""
 EIGHT = np.ones((3, 3), bool)
-"""Neighbours of a pixel."""
+"""The eight neighbours of a pixel."""
 
 
 def normalise_illumination(grey: Plane, window: int) -> Plane:
-    """How much of the paper's light dark ink takes away, 0 (paper) to 1, [H, W], whatever the light.
+    """Compute the share of the paper's light that dark ink takes away, 0 (paper) to 1, [H, W], whatever the illumination.
 
-    The paper is a closing of the picture by a square wider than strokes, then an opening: both keep the edge of a shadow
-    where it is, which a mean over the neighbourhood would smear into something like ink.
+    The paper is estimated by a closing of the picture with a square wider than strokes, then an opening. Both keep the edge of
+    a shadow where it is. A mean over the neighbourhood would smear it into something like ink.
     """
     return measure_contrast(grey, estimate_background(grey, window))
 
 
 def estimate_background(grey: Plane, window: int) -> Plane:
-    """Grey levels [H, W] of the paper under dark ink whose strokes are narrower than ``window`` pixels."""
+    """Estimate the grey levels [H, W] of the paper under dark ink whose strokes are narrower than ``window`` pixels."""
     paper = ndimage.grey_closing(grey, size=(window, window), mode="nearest")
     return np.asarray(ndimage.grey_opening(paper, size=(window, window), mode="nearest"), np.float32)
 
 
 def measure_contrast(grey: Plane, paper: Plane) -> Plane:
-    """The share 0..1 of the paper's light that is missing, [H, W]."""
+    """Compute the share 0..1 of the paper's light that is missing, [H, W]."""
     return np.asarray(((paper - grey) / np.maximum(paper, 24)).clip(0, 1), np.float32)
 
 
 def threshold_ink(ink: Plane, hint: Mask | None = None) -> tuple[Mask, float]:
-    """Which pixels are ink [H, W], and how strong it is (0 where nothing rises out of the noise).
+    """Decide which pixels are ink [H, W], and how strong it is (0 where nothing rises above the noise).
 
-    Hysteresis: whatever reaches two fifths of the ink's strength and is joined to something that reaches three fifths.
-    Where a hint [H, W] is given, the strength is that of the ink in it, and what lies around it is paper, whatever dark
-    things there are elsewhere.
+    It uses hysteresis: a pixel is ink if it reaches two fifths of the ink's strength and is connected to one that reaches three
+    fifths. Where a hint [H, W] is given, the strength is measured inside it, and everything around it counts as paper, whatever
+    dark things there are elsewhere.
     """
     paper = ink if hint is None else ink[~ndimage.binary_dilation(hint, EIGHT, 3)]
     floor = float(np.median(paper)) if paper.size else 0.0
@@ -59,14 +62,14 @@ def threshold_ink(ink: Plane, hint: Mask | None = None) -> tuple[Mask, float]:
 
 
 def remove_ruled_lines(mask: Mask, box: Box | None = None) -> Mask:
-    """Ink without ruled lines: straight, thin, from rim to rim, within 6 degrees of level or upright.
+    """Remove ruled lines from ink: straight, thin, from rim to rim, within 6 degrees of horizontal or vertical.
 
-    A line is a sheared row of which three quarters are ink. Where the ink across it is thicker than the line, a stroke
-    crosses, which stays.
+    A line is a sheared row of which three quarters are ink. Where the ink across it is thicker than the line, a stroke crosses
+    it and stays.
 
     Args:
         mask: [H, W].
-        box: where the digit is; a line is one only if it goes on outside, as the bar of a 7 does not.
+        box: where the digit is. A line counts only if it continues outside, which the bar of a 7 does not.
     """
     if min(mask.shape) < 40:
         return mask
@@ -108,10 +111,10 @@ def remove_ruled_lines(mask: Mask, box: Box | None = None) -> Mask:
 
 
 def group_strokes(mask: Mask, gap: int = 2) -> tuple[NDArray[np.int32], list[Box]]:
-    """Ink that belongs together: labels [H, W] from 1, 0 without ink, and the boxes of the groups.
+    """Group ink that belongs together: labels [H, W] from 1, 0 without ink, and the boxes of the groups.
 
-    Strokes are joined over gaps of about their own width and at least ``gap`` pixels, and smaller ones with the larger whose
-    box they nearly touch, but not two tall ones side by side: those are two digits.
+    Strokes are joined over gaps of about their own width and at least ``gap`` pixels. Smaller groups are joined with a larger
+    one whose box they nearly touch. Two tall groups side by side are two digits and are not joined.
     """
     reach = max(gap / 2, 0.6 * measure_stroke_width(mask))
     away = ndimage.distance_transform_edt(~mask) if mask.any() else np.full(mask.shape, np.inf)
@@ -130,7 +133,7 @@ def group_strokes(mask: Mask, gap: int = 2) -> tuple[NDArray[np.int32], list[Box
 
 
 def measure_stroke_width(mask: Mask) -> float:
-    """Mean width of strokes in pixels: across a bar of width w the mean distance to its edge is w / 4."""
+    """Return the mean width of strokes in pixels. Across a bar of width w the mean distance to its edge is w / 4."""
     if not mask.any():
         return 0.0
     distance = ndimage.distance_transform_edt(np.pad(mask, 1))
@@ -138,7 +141,7 @@ def measure_stroke_width(mask: Mask) -> float:
 
 
 def _belongs(small: Box, big: Box) -> bool:
-    """Whether the ink in a smaller box is part of the digit in a bigger one."""
+    """Return whether the ink in a smaller box belongs to the digit in a bigger one."""
     (top, left), (bottom, right) = ((part.start for part in big), (part.stop for part in big))
     size = max(bottom - top, right - left)
     gap = max(small[1].start - right, left - small[1].stop, small[0].start - bottom, top - small[0].stop, 0)
@@ -152,7 +155,7 @@ def _belongs(small: Box, big: Box) -> bool:
 
 
 def measure_extent(box: Box | None) -> float:
-    """Diagonal of a box in pixels; 0 of none."""
+    """Return the diagonal of a box in pixels; 0 for None."""
     return 0.0 if box is None else float(np.hypot(box[0].stop - box[0].start, box[1].stop - box[1].start))
 
 
@@ -162,19 +165,19 @@ def _unite(first: Box, second: Box) -> Box:
 
 
 def _count_rows(points: tuple[NDArray[np.int64], ...], drift: NDArray[np.int64], height: int) -> NDArray[np.int64]:
-    """How many of the points (rows, columns) lie on each of ``height`` rows that drift up or down from column to column."""
+    """Count the points (rows, columns) on each of ``height`` rows that drift up or down from column to column."""
     starts = points[0] - drift[points[1]]
     return np.bincount(starts[(starts >= 0) & (starts < height)], minlength=height)
 
 
 def _count_places(drift: NDArray[np.int64], height: int) -> NDArray[np.int64]:
-    """How many pixels of each drifting row lie on the picture."""
+    """Count the pixels of each drifting row that lie on the picture."""
     ordered, rows = np.sort(drift), np.arange(height)
     return np.searchsorted(ordered, height - rows) - np.searchsorted(ordered, -rows)
 
 
 def _measure_runs(mask: Mask) -> NDArray[np.int64]:
-    """For each pixel of ink the length of the vertical run of ink through it; 0 elsewhere."""
+    """Return for each pixel of ink the length of the vertical run of ink through it; 0 elsewhere."""
     padded = np.pad(mask, ((1, 1), (0, 0)))
     index = np.arange(len(padded))[:, None]
     above = np.maximum.accumulate(np.where(padded, -1, index), axis=0)
@@ -183,13 +186,13 @@ def _measure_runs(mask: Mask) -> NDArray[np.int64]:
 
 
 def measure_noise(grey: Plane) -> float:
-    """Standard deviation of the noise in grey levels, from what a small cross-shaped difference leaves (Immerkaer 1996)."""
+    """Estimate the standard deviation of the noise in grey levels from a small cross-shaped difference (Immerkaer 1996)."""
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
     return float(1.4826 * np.median(np.abs(ndimage.convolve(grey, kernel))) / 6)
 
 
 def _split_otsu(values: Plane) -> float:
-    """Threshold between two classes of values 0..1 (Otsu 1979, IEEE Trans. Sys. Man. Cyber. 9)."""
+    """Return the threshold between two classes of values 0..1 (Otsu 1979, IEEE Trans. Sys. Man. Cyber. 9)."""
     counts, edges = np.histogram(values, 256, (0, 1))
     centres = (edges[1:] + edges[:-1]) / 2
     below = np.cumsum(counts)

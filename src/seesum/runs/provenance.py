@@ -1,4 +1,4 @@
-"""Where a figure comes from: versions, hardware and commit."""
+"""Record where a figure comes from: versions, hardware, commit, data and command."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PACKAGES = ("torch", "numpy", "scipy", "pillow", "safetensors")
 def describe_origin(
     recipe: Recipe, mnist: Dataset, data: str | os.PathLike[str] | None, device: str, test: bool, monitor: Sequence[str]
 ) -> dict[str, Any]:
-    """What ``run.json`` says beside the recipe: what is measured, when, how, with what, on what, from which data."""
+    """Return what ``run.json`` stores beside the recipe: what is evaluated, when, how, with which versions, on which data."""
     source = describe_data(mnist, data)
     return {
         "evaluation": {"test": test, "monitor": list(monitor)},
@@ -39,12 +39,12 @@ def describe_origin(
 
 
 def describe_data(mnist: Dataset, data: str | os.PathLike[str] | None) -> dict[str, Any]:
-    """Where a data set was read (None: it is the embedded one), and the SHA-256 of its files."""
+    """Return where a data set was read (None for the embedded one), and the SHA-256 of its files."""
     return {"directory": None if data is None else str(Path(data).resolve()), "sha256": mnist.sha256}
 
 
 def write_command(recipe: Recipe, data: str | None, test: bool) -> str:
-    """The command line that trains a recipe and measures the same images."""
+    """Write the command line that trains a recipe and evaluates the same images."""
     words = ["seesum", "train", recipe.system]
     for name, value in recipe.changes_from(find_system(recipe.system).recipe).items():
         words += [f"--{name.replace('_', '-')}", str(value)] if name in FLAGS else ["--set", format_change(name, value)]
@@ -52,7 +52,7 @@ def write_command(recipe: Recipe, data: str | None, test: bool) -> str:
 
 
 def collect_versions() -> dict[str, str]:
-    """Versions of seesum, Python and the packages on which a figure depends."""
+    """Return the versions of seesum, Python and the packages on which a figure depends."""
     import seesum
 
     return {
@@ -63,7 +63,7 @@ def collect_versions() -> dict[str, str]:
 
 
 def describe_hardware(device: str, precision: str) -> dict[str, str | int]:
-    """The machine on which a run runs: processor, cores, threads, GPU, and the precision it computes in."""
+    """Describe the machine: processor, cores, threads, GPU, and the precision of a run."""
     import torch
 
     gpu = torch.cuda.get_device_name() if device == "cuda" else ""
@@ -79,7 +79,7 @@ def describe_hardware(device: str, precision: str) -> dict[str, str | int]:
 
 
 def origin_columns(*names: str) -> dict[str, str]:
-    """The first columns of a row in results/: date, commit, processor, and what else is named of hardware and versions."""
+    """Return the first columns of a row in results/: date, commit, processor, and the named fields of hardware and versions."""
     hardware = describe_hardware("cpu", "")
     known = {**hardware, **collect_versions()}
     origin = {"date": time.strftime("%Y-%m-%d"), "commit": find_commit(), "processor": str(hardware["processor"])}
@@ -87,7 +87,9 @@ def origin_columns(*names: str) -> dict[str, str]:
 
 
 def find_commit() -> str:
-    """Commit of the checkout this package is imported from, with ``+`` where it has been changed; empty if installed."""
+    """Return the commit of the checkout that this package is imported from, with ``+`` where it has changes; empty if
+    installed.
+    """
     package = Path(__file__).parents[1]
 
     def git(*words: str) -> str | None:

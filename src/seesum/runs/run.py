@@ -1,4 +1,4 @@
-"""Run directories: the recipe that ran, weights, metrics, calibration; and which run a user means."""
+"""Run directories: recipe, weights, metrics and calibration of a run; and which run a user means."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ if TYPE_CHECKING:
     from seesum.networks.network import Network
 
 SHIPPED = Path(__file__).parents[1] / "networks" / "weights"
-"""Runs that come with the package, each in a folder with the name by which it is asked for."""
+"""The runs that come with the package, each in a folder with its name."""
 RUN_FIELDS = ("recipe", "evaluation", "data", "versions", "hardware", "commit", "command", "started")
-"""What every ``run.json`` has."""
+"""The fields of every ``run.json``."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run directory, and what is in it."""
+    """A run directory and its contents."""
 
     directory: Path
 
     def __post_init__(self) -> None:
-        """Take a path as text, too."""
+        """Accept a path as text, too."""
         object.__setattr__(self, "directory", Path(self.directory))
 
     @cached_property
     def info(self) -> dict[str, Any]:
-        """``run.json``: recipe, what is measured, versions, data, hardware, commit, command.
+        """``run.json`` in today's format: recipe, what is evaluated, versions, data, hardware, commit, command.
 
         Raises:
-            InputError: it is missing, damaged, or of another version of seesum.
+            InputError: it is missing, damaged, or of a newer version of seesum.
         """
         path = self.directory / "run.json"
         info = upgrade_run(read_json(path), path)
@@ -55,17 +55,17 @@ class Run:
 
     @cached_property
     def recipe(self) -> Recipe:
-        """The recipe that ran, whole."""
+        """The whole recipe of the run."""
         return Recipe.from_dict(self.info["recipe"])
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """``metrics.json``, written when a run is finished."""
+        """``metrics.json``, which is written when a run is finished."""
         return read_json(self.directory / "metrics.json")
 
     @property
     def shipped(self) -> bool:
-        """Whether the run came with the package: then nothing may be written to it."""
+        """Whether the run came with the package. Then nothing may be written to it."""
         return self.directory.parent == SHIPPED
 
     @cached_property
@@ -82,12 +82,12 @@ class Run:
 
     @property
     def weights(self) -> Path:
-        """The file of the final weights; nothing writes it a second time."""
+        """The file of the final weights. It is never written a second time."""
         return self.directory / "weights.safetensors"
 
     @property
     def trained(self) -> bool:
-        """Whether its weights are final; the run may not be measured yet, and a teacher never is."""
+        """Whether its weights are final. The run may still have no metrics, and a teacher never has."""
         return self.weights.is_file()
 
     @property
@@ -99,14 +99,14 @@ class Run:
         """Make sure that the run has reached its end.
 
         Raises:
-            InputError: it has not, or is a teacher in another run, which never is.
+            InputError: it has not, or it is a teacher in another run.
         """
         self.refuse_teacher()
         if not self.finished:
             raise InputError(f"{self.directory} is not finished; finish it with: seesum train --resume {self.directory}")
 
     def refuse_teacher(self) -> None:
-        """Make sure that the run is no teacher: those are trained with the run that they teach, and never measured.
+        """Make sure that the run is not a teacher. A teacher is trained with its student and has no metrics.
 
         Raises:
             InputError: it is one.
@@ -116,14 +116,14 @@ class Run:
             raise InputError(f"{self.directory} is a teacher; give the run that it teaches: {whole}")
 
     def read_rows(self, name: str) -> list[dict[str, float]]:
-        """Rows of ``history.csv`` (one per epoch) or ``steps.csv`` (one per step); none if it is not there."""
+        """Return the rows of ``history.csv`` (one per epoch) or ``steps.csv`` (one per step); none if the file is missing."""
         return [{key: float(value) for key, value in row.items()} for row in read_csv(self.directory / name)]
 
     def load_network(self) -> Network:
-        """The network with its final weights and its temperature, in evaluation mode, on the CPU.
+        """Load the network with its final weights and its temperature, in evaluation mode, on the CPU.
 
         Raises:
-            InputError: the weights are missing, damaged, or not this network's.
+            InputError: the weights are missing, damaged, or of another network.
         """
         from seesum.networks.systems import build_network
 
@@ -140,7 +140,7 @@ class Run:
         return network.eval()
 
     def load_splits(self, data: str | os.PathLike[str] | None = None) -> Splits:
-        """The images of the run, from where it had them or from the folder ``data``.
+        """Load the images of the run, from where it read them or from the folder ``data``.
 
         Raises:
             InputError: the data cannot be read, or is not the data that the run was made with.
@@ -151,7 +151,7 @@ class Run:
 def load_run_splits(
     info: Mapping[str, Any], recipe: Recipe, source: Path | str, data: str | os.PathLike[str] | None = None
 ) -> Splits:
-    """``Run.load_splits`` for what a run says of itself; ``source`` is what a message calls it."""
+    """Load the images that a ``run.json`` describes; ``source`` is its name in messages. See ``Run.load_splits``."""
     mnist = load_mnist(data if data is not None else info["data"]["directory"])
     if mnist.sha256 != info["data"]["sha256"]:
         raise InputError(f"the data is not what {source} was made with (its SHA-256 differs); give that data with --data")
@@ -159,11 +159,11 @@ def load_run_splits(
 
 
 def create_run(recipe: Recipe, info: Mapping[str, Any], out: str | os.PathLike[str] | None = None) -> Run:
-    """A new run directory with its ``run.json``.
+    """Make a new run directory with its ``run.json``.
 
     Args:
-        recipe: the one that will run; kept whole.
-        info: what else ``run.json`` says.
+        recipe: the recipe that will run; stored whole.
+        info: the other fields of ``run.json``.
         out: the directory; None for ``runs/<system>-<date>-<time>-s<seed>``.
 
     Raises:
@@ -188,21 +188,21 @@ def _name_run(recipe: Recipe) -> Path:
 
 
 def list_shipped() -> list[str]:
-    """Names of the networks that come with the package."""
+    """Return the names of the networks that come with the package."""
     return sorted(path.parent.name for path in SHIPPED.glob("*/run.json"))
 
 
 def names_shipped(source: str | os.PathLike[str]) -> bool:
-    """Whether a text is the name of a shipped network, which wins over a file or folder of that name."""
+    """Return whether a text is the name of a shipped network, which wins over a file or folder of that name."""
     return isinstance(source, str) and source in list_shipped()
 
 
 def find_run(source: str | os.PathLike[str] | Run | None = None) -> Run:
-    """The run that a user means.
+    """Return the run that a user means.
 
     Args:
-        source: a Run, a shipped network's name, ``latest``, a run directory, or None for the shipped ``hand``. A name wins
-            over a folder of that name, which is written ``./hand``.
+        source: a Run, a shipped network's name, ``latest``, a run directory, or None for the shipped ``hand``. A name wins over
+            a folder of that name, which is written ``./hand``.
 
     Raises:
         InputError: there is no such run; the sentence says how to make one.
@@ -216,7 +216,7 @@ def find_run(source: str | os.PathLike[str] | Run | None = None) -> Run:
         finished = [run for run in _list_runs() if run.finished and run.trained]
         if not finished:
             raise InputError(f"there is no finished run under {Path(RUNS).resolve()}; make one with: seesum train")
-        # by the weights: metrics are written again when an old run is calibrated
+        # newest by the weights, since calibrating an old run writes its metrics again
         return max(finished, key=lambda run: run.weights.stat().st_mtime)
     directory = Path(name)
     if directory.is_file():
@@ -230,7 +230,7 @@ def find_run(source: str | os.PathLike[str] | Run | None = None) -> Run:
 
 
 def find_unfinished(source: str | os.PathLike[str] | Run) -> Run:
-    """The run that a user wants to go on with: as ``find_run``, but ``latest`` is the newest one that is not finished.
+    """Return the run that a user wants to continue: as ``find_run``, but ``latest`` is the newest unfinished one.
 
     Raises:
         InputError: there is no such run, or it is a teacher in another one.
@@ -260,4 +260,4 @@ def refuse_shipped(run: Run) -> None:
         InputError: it came with the package.
     """
     if run.shipped:
-        raise InputError(f"{run.directory.name} came with seesum and is not written to; name a run of your own")
+        raise InputError(f"{run.directory.name} came with seesum and cannot be changed; name a run of your own")

@@ -1,4 +1,4 @@
-"""What GET /adder says of the network: how it adds, and its table where it has one. It needs no torch."""
+"""Describe for GET /adder how the network adds, with its table where it has one. It needs no torch."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from seesum.data.operations import ADDENDS, Operation
 from seesum.reading.reader import Reader
 
 RESIDUE = 1e-3
-"""Largest difference of a probability with which answers still come from a table."""
+"""A network has a table if its answers differ from it by no more than this."""
 
 
 def describe_adder(reader: Reader) -> dict[str, Any]:
-    """What GET /adder says: the network's system, adder and operation, and its table [10, 10, S] where it has one."""
+    """Return what GET /adder answers: system, adder, operation, and the table [10, 10, S] of a network that has one."""
     operation, table = reader.operation, measure_table(reader)
     return {
         "system": reader.recipe.system,
@@ -32,13 +32,14 @@ def describe_adder(reader: Reader) -> dict[str, Any]:
 
 
 def measure_table(reader: Reader) -> NDArray[np.float64] | None:
-    """The table T [10, 10, S] by which a network adds: ``p(s) = sum over d of p(d) T[d, a, s]`` on every image.
+    """Measure the table T [10, 10, S] by which a network adds: ``p(s) = sum over d of p(d) T[d, a, s]`` on every image.
 
-    Found by least squares from the network's own answers to 100 test images and 100 blends of two of them, on which it is in
-    doubt. So it needs no torch, and holds for any adder: one that computes otherwise leaves a residue, and has no table.
+    It is fitted by least squares to the network's answers to 100 test images, and to 100 blends of two of them, which leave it
+    in doubt. So it needs no torch and works for any adder. An adder that computes otherwise leaves a residue and has no table:
+    None.
     """
-    part = load_mnist().test
-    images = np.concatenate([part.images[part.digits == digit][:10] for digit in range(10)])
+    test = load_mnist().test
+    images = np.concatenate([test.images[test.digits == digit][:10] for digit in range(10)])
     blends = images // 2 + np.roll(images, 37, 0) // 2
     probabilities = reader.predict_every_addend(np.concatenate([images, blends]))
     table = np.empty((10, ADDENDS, reader.operation.num_classes))
@@ -51,6 +52,6 @@ def measure_table(reader: Reader) -> NDArray[np.float64] | None:
 
 
 def _find_slide(operation: Operation) -> int:
-    """By how many places one more addend moves every answer; 0 where that depends on the digit."""
+    """Return by how many places one more addend moves every answer; 0 where that depends on the digit."""
     moves = {int(move) for move in np.diff(operation.tabulate(), axis=1).flatten()}
     return moves.pop() if len(moves) == 1 else 0

@@ -1,4 +1,4 @@
-"""Questions -> replies, in a worker's thread: pictures are opened and prepared, and go through the network together."""
+"""Answer questions in a worker's thread: pictures are opened and prepared, and go through the network together."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from seesum.server.workers import Questions, Reply
 
 
 class Answerer:
-    """A reader behind the workers."""
+    """Answer the questions of several requests with one reader."""
 
     def __init__(self, reader: Reader, limits: Limits) -> None:
-        """Answer with a reader, whose one network serves all threads."""
+        """Keep the reader, whose one network serves all threads, and the limits."""
         self.reader, self.limits = reader, limits
 
     def __call__(self, requests: list[Questions]) -> list[list[Reply]]:
-        """A reply for each question of each request; a picture that is none spoils no other."""
+        """Return a reply for each question of each request. A picture that cannot be read spoils no other."""
         seen = [one for questions in requests for one in self._look(questions)]
         images = [image for image in seen if not isinstance(image, RequestError)]
-        asked = [question for questions in requests for question in questions]
-        addends = [question.addend for question, image in zip(asked, seen, strict=True) if not isinstance(image, RequestError)]
+        flat = [question for questions in requests for question in questions]
+        addends = [question.addend for question, image in zip(flat, seen, strict=True) if not isinstance(image, RequestError)]
         answers = iter(self.reader.answer_prepared(images, np.array(addends)) if images else [])
         replies = iter(
             image if isinstance(image, RequestError) else self._reply(question, image.image, next(answers))
-            for question, image in zip(asked, seen, strict=True)
+            for question, image in zip(flat, seen, strict=True)
         )
         return [[next(replies) for _ in questions] for questions in requests]
 
     def _look(self, questions: Questions) -> list[Prepared | RequestError]:
-        """What the network sees of the pictures of one request, which share its pixels."""
+        """Prepare the pictures of one request, which share its bound on pixels."""
         seen: list[Prepared | RequestError] = []
         pixels = self.limits.pixels
         for question in questions:

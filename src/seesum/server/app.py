@@ -1,4 +1,4 @@
-"""The application: which path answers what."""
+"""The application: which path is answered by what."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ from seesum.server.uploads import Question, parse_question, parse_questions
 from seesum.server.workers import Workers
 
 JSON, TEXT = "application/json", "text/plain; version=0.0.4; charset=utf-8"
-ASKED = (400, 408, 413, 415, 421, 422, 503)
-"""Statuses with which a question may be refused."""
+REFUSALS = (400, 408, 413, 415, 421, 422, 503)
+"""The statuses with which a question may be refused."""
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
 class DirectRoute(APIRoute):
-    """A path whose handler takes the request as it is: FastAPI's own parsing would cost more than the network."""
+    """A path whose handler takes the request as it is. FastAPI's own parsing would cost more than the network."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler itself."""
+        """Return the endpoint itself."""
         return self.endpoint
 
 
 def build_app(reader: Reader, about: dict[str, Any], limits: Limits | None = None, any_host: bool = False) -> FastAPI:
-    """The application around a reader. Its workers start and end with it.
+    """Build the application around a reader. Its workers start and end with it.
 
     Args:
-        reader: answers.
-        about: what GET /adder says: see ``adder.describe_adder``.
+        reader: answers the questions.
+        about: the answer of GET /adder, from ``adder.describe_adder``.
         limits: bounds on requests; None for the usual ones.
         any_host: whether requests may name any ``Host``.
     """
@@ -63,7 +63,7 @@ def build_app(reader: Reader, about: dict[str, Any], limits: Limits | None = Non
         title="seesum",
         version=seesum.__version__,
         summary="See a digit, say the sum.",
-        docs_url=None,  # its page loads scripts from elsewhere
+        docs_url=None,  # its page would load scripts from another host
         redoc_url=None,
         lifespan=live,
     )
@@ -106,12 +106,12 @@ def _add_questions(app: FastAPI, workers: Workers, limits: Limits, reader: Reade
     listed = {"type": "array", "items": {"anyOf": [answer, {"type": "object", "required": ["error"]}]}}
     answers = {"type": "object", "required": ["answers"], "properties": {"answers": listed}}
     wish = {"name": "saliency", "in": "query", "schema": {"type": "boolean", "default": False}}
-    _add(app, "POST", "/predict", predict, "Digit and sum of a picture and an addend.", answer, ASKED, describe_request())
+    _add(app, "POST", "/predict", predict, "Digit and sum of a picture and an addend.", answer, REFUSALS, describe_request())
     many = f"Digit and sum of up to {limits.batch} pictures, or an error for each."
-    _add(app, "POST", "/predict/batch", predict_batch, many, answers, ASKED, describe_request(limits.batch))
+    _add(app, "POST", "/predict/batch", predict_batch, many, answers, REFUSALS, describe_request(limits.batch))
     more = "As /predict, with the image that the network saw and what mattered in it."
     explained = describe_explained(answer)
-    _add(app, "POST", "/explain", explain, more, explained, ASKED, describe_request(), [wish])
+    _add(app, "POST", "/explain", explain, more, explained, REFUSALS, describe_request(), [wish])
 
 
 def _add_facts(app: FastAPI, about: dict[str, Any], counters: Counters) -> None:
@@ -162,7 +162,7 @@ def _add(
     body: dict[str, Any] | None = None,
     parameters: list[dict[str, Any]] | None = None,
 ) -> None:
-    """One path, described for the OpenAPI document."""
+    """Add a path, with its description in the OpenAPI document."""
     extra = {name: value for name, value in (("requestBody", body), ("parameters", parameters)) if value is not None}
     responses = describe_responses(good, *statuses)
     app.add_api_route(
@@ -171,7 +171,7 @@ def _add(
 
 
 async def _read_upload(request: Request, limits: Limits) -> tuple[bytes, str]:
-    """Body and content type of a request, from the messages themselves, which costs half of what Starlette's objects do."""
+    """Read body and content type of a request from the messages themselves, at half the cost of Starlette's objects."""
     headers = dict(request.scope["headers"])
     length = headers.get(b"content-length", b"0")
     if not length.isdigit() or int(length) > limits.body:
@@ -198,7 +198,7 @@ def _refuse_length(limits: Limits) -> RequestError:
 
 
 def _load_page() -> tuple[str, bytes]:
-    """The page, and a policy that allows exactly what is in it, by hash, and requests to this server alone."""
+    """Return the page, and a policy that allows exactly its scripts and styles, by hash, and requests to this server alone."""
     page = (files("seesum.server") / "page.html").read_bytes()
     hashes = {}
     for kind in (b"script", b"style"):

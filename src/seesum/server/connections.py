@@ -1,4 +1,4 @@
-"""One connection to the server: uvicorn's, with bounds on a request's head, which uvicorn leaves open."""
+"""One connection to the server: uvicorn's, with bounds on a request's head, which uvicorn lacks."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from seesum.server.limits import Limits
 
 
 def bound_heads(limits: Limits) -> type[HttpToolsProtocol]:
-    """A protocol that closes a connection whose request line and headers come too slowly, or are too many bytes.
+    """Return a protocol that closes a connection whose request line and headers come too slowly, or have too many bytes.
 
-    Without it, a client that sends a byte a minute, or nothing, keeps its connection for good, and one that sends headers
-    without end fills the memory. Between two requests, uvicorn's own patience (5 seconds) counts.
+    Without it, a client that sends a byte a minute, or nothing, keeps its connection for ever. One that sends headers without
+    end fills the memory. Between two requests, uvicorn's own timeout (5 seconds) applies.
     """
 
     class BoundProtocol(HttpToolsProtocol):

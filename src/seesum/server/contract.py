@@ -1,4 +1,4 @@
-"""What /openapi.json says of requests and responses, with examples."""
+"""The OpenAPI document: schemas of requests and responses, with examples."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 Schema = dict[str, Any]
 
 SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1.0001}
-"""A probability; in float32 one may be a little above 1."""
+"""A probability. In float32 it may be a little above 1."""
 GRID: Schema = {"type": "array", "minItems": 28, "maxItems": 28}
 ERROR: Schema = {
     "type": "object",
@@ -26,34 +26,37 @@ REASONS = {
     413: "The body is too large.",
     415: "The body is neither a multipart form nor JSON.",
     421: "The Host header names another machine.",
-    422: "A picture or an addend is none.",
+    422: "A picture or an addend is not valid.",
     503: "Too much work; Retry-After says when to come back.",
 }
 """Status -> why a request is refused."""
 
 
 def describe_answer(answers: int, lowest: int) -> Schema:
-    """Schema of an ``Answer`` with S = ``answers`` sums from ``lowest`` up."""
+    """Return the schema of an ``Answer`` with S = ``answers`` sums from ``lowest`` up."""
     digits: Schema = {"type": "array", "items": SHARE, "minItems": 10, "maxItems": 10}
     sums: Schema = {"type": "array", "items": SHARE, "minItems": answers, "maxItems": answers}
     properties: Schema = {
         "digit": {"type": "integer", "minimum": 0, "maximum": 9, "description": "The digit in the picture."},
-        "sum": {"type": "integer", "description": "Digit and addend put together, as the network's second output gives it."},
+        "sum": {"type": "integer", "description": "Digit and addend combined by the operation: the network's second output."},
         "digit_probabilities": {**digits, "description": "Of the digits 0 to 9."},
         "sum_probabilities": {**sums, "description": f"Of the sums {lowest} to {lowest + answers - 1}."},
-        "confidence": {**SHARE, "description": "Probability of the less certain output, over found (2 if 0)."},
+        "confidence": {**SHARE, "description": "Probability of the less certain output, divided by digits_found (by 2 if 0)."},
         "digits_found": {
             "type": "integer",
             "minimum": 0,
             "description": "How many digits there seem to be; the largest is read.",
         },
-        "unsure": {"type": "boolean", "description": "Whether not to rely on it: too little confidence, or not one digit."},
+        "unsure": {
+            "type": "boolean",
+            "description": "Whether not to rely on it: the confidence is too low, or there is not exactly one digit.",
+        },
     }
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
 def describe_explained(answer: Schema) -> Schema:
-    """Schema of an answer with the image that the network saw, and what mattered in it."""
+    """Return the schema of an answer with the image that the network saw, and what mattered in it."""
     levels = {**GRID, "items": {**GRID, "items": {"type": "integer", "minimum": 0, "maximum": 255}}}
     shares = {**GRID, "items": {**GRID, "items": SHARE}}
     more = {
@@ -64,7 +67,7 @@ def describe_explained(answer: Schema) -> Schema:
 
 
 def describe_question() -> Schema:
-    """Schema of one question in JSON."""
+    """Return the schema of one question in JSON."""
     image = {"type": "string", "contentEncoding": "base64", "description": "A PNG, JPEG, WebP, GIF or BMP file in base64."}
     properties = {"image": image, "add": ADDEND}
     return {
@@ -77,7 +80,7 @@ def describe_question() -> Schema:
 
 
 def describe_request(batch: int = 0) -> Schema:
-    """The body of /predict, or of /predict/batch with at most ``batch`` pictures, as a form and as JSON."""
+    """Describe the body of /predict, or of /predict/batch with at most ``batch`` pictures, as a form and as JSON."""
     file: Schema = {"type": "string", "format": "binary"}
     question, example = describe_question(), draw_example()
     form: Schema = {"image": file, "add": ADDEND}
@@ -109,7 +112,7 @@ def describe_request(batch: int = 0) -> Schema:
 
 
 def describe_responses(good: Schema, *statuses: int, media: str = "application/json") -> dict[int | str, dict[str, Any]]:
-    """The responses of a path: 200 with a schema, and refusals."""
+    """Describe the responses of a path: 200 with a schema, and refusals."""
     refusals: dict[int | str, dict[str, Any]] = {
         status: {"description": REASONS[status], "content": {"application/json": {"schema": ERROR}}} for status in statuses
     }
@@ -117,7 +120,7 @@ def describe_responses(good: Schema, *statuses: int, media: str = "application/j
 
 
 def draw_example() -> dict[str, Any]:
-    """A question that can be sent as it stands: a picture with a one, and 7 to add."""
+    """Return a question that can be sent as it is: a picture of a one, and 7 to add."""
     image = np.zeros((28, 28), np.uint8)
     image[4:24, 13:16] = 255
     file = io.BytesIO()

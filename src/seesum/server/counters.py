@@ -1,20 +1,20 @@
-"""What the server counts, in the text format that Prometheus reads (version 0.0.4)."""
+"""Counts for Prometheus, in its text format (version 0.0.4)."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Upper bounds of the latency's buckets, seconds."""
+"""Upper bounds of the latency's buckets, in seconds."""
 OTHER = "other"
-"""Stands for all paths that the server does not have, so that clients cannot make new series."""
+"""All paths that the server does not have share this name, so that clients cannot make new series."""
 
 
 class Counters:
-    """Requests, errors and latencies since the start. Only the event loop's thread changes them."""
+    """Count requests, errors and latencies since the start. Only the event loop's thread changes them."""
 
     def __init__(self, paths: frozenset[str]) -> None:
-        """Count the given paths apart, and all others together."""
+        """Count the given paths one by one, and all others together."""
         self.paths = paths
         self.running = 0
         self.requests: dict[tuple[str, int], int] = {}
@@ -22,14 +22,14 @@ class Counters:
         self.seconds: dict[str, float] = {}
 
     def record(self, path: str, status: int, seconds: float) -> None:
-        """One finished request."""
+        """Count one finished request."""
         path = path if path in self.paths else OTHER
         self.requests[path, status] = self.requests.get((path, status), 0) + 1
         self.buckets.setdefault(path, [0] * (len(BOUNDS) + 1))[bisect_left(BOUNDS, seconds)] += 1
         self.seconds[path] = self.seconds.get(path, 0.0) + seconds
 
     def format(self) -> str:
-        """All of it as text."""
+        """Write all counts as text."""
         lines = ["# HELP seesum_requests_total Requests answered.", "# TYPE seesum_requests_total counter"]
         lines += [_line("seesum_requests_total", n, path=p, status=s) for (p, s), n in sorted(self.requests.items())]
         lines += ["# HELP seesum_errors_total Requests answered with an error.", "# TYPE seesum_errors_total counter"]
@@ -47,7 +47,7 @@ class Counters:
                 lines.append(_line("seesum_request_seconds_bucket", total, path=path, le=bound))
             lines.append(_line("seesum_request_seconds_sum", round(self.seconds[path], 6), path=path))
             lines.append(_line("seesum_request_seconds_count", total, path=path))
-        lines += ["# HELP seesum_requests_running Requests in the house.", "# TYPE seesum_requests_running gauge"]
+        lines += ["# HELP seesum_requests_running Requests being answered.", "# TYPE seesum_requests_running gauge"]
         return "\n".join([*lines, f"seesum_requests_running {self.running}"]) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""What every request passes before the application sees it: the host that it names, room, headers, the count."""
+"""What every request passes before the application sees it: checks of its host and of the load, headers, counts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.IGNORECASE)
-"""Hosts that name this machine. The port is free: behind a tunnel it is another one, and rebinding is stopped by the name."""
+"""Hosts that name this machine. Any port is allowed: behind a tunnel it is another one, and the name alone stops rebinding."""
 HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -23,28 +23,28 @@ HEADERS = [
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 ]
-"""On every response."""
+"""Headers of every response."""
 CLOSED = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
-"""On every response that brings no policy of its own."""
+"""A header of every response that has no policy of its own."""
 
 
 class Guard:
-    """ASGI middleware. One layer, since each costs every request some microseconds."""
+    """ASGI middleware. It is one layer, since each layer costs every request some microseconds."""
 
     def __init__(self, app: ASGIApp, counters: Counters, limits: Limits, any_host: bool) -> None:
         """Wrap an application.
 
         Args:
-            app: what answers.
-            counters: what it did.
+            app: the application.
+            counters: counts its requests.
             limits: how many requests there may be at once.
-            any_host: answer whatever ``Host`` a request names. Otherwise only names of this machine: a page of somebody
-                else, whose name was made to point here (DNS rebinding), gets nothing.
+            any_host: answer whatever ``Host`` a request names. Otherwise only names of this machine are answered. So a page of
+                somebody else gets nothing when its name is made to point here (DNS rebinding).
         """
         self.app, self.counters, self.limits, self.any_host = app, counters, limits, any_host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, or the start and end of the application."""
+        """Pass one request, or the start and end of the application."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

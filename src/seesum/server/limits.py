@@ -1,4 +1,4 @@
-"""How much the server takes on, and how it says no."""
+"""The bounds of the server, and how it refuses a request."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ class Limits:
     """Bounds on one request and on all of them together."""
 
     body: int = 8 * 2**20
-    """Bytes of a request's body. A phone's photo has 3 to 6 million; the page makes pictures smaller before it sends them."""
+    """Bytes of a request's body. A phone's photo has 3 to 6 million; the page reduces pictures before it sends them."""
     head: int = 64 * 2**10
-    """Bytes of a request's line and headers. A browser's have one or two thousand."""
+    """Bytes of a request's line and headers. A browser sends one or two thousand."""
     pixels: int = 25_000_000
-    """Of a picture, read from its header before anything is decoded. A phone's photo has 12 million."""
+    """Pixels of a picture, read from its header before anything is decoded. A phone's photo has 12 million."""
     decoding: float = 3.0
     """Seconds that decoding one picture may take. 25 million pixels take about one."""
     receiving: float = 10.0
-    """Seconds in which a request's head must have arrived, and then its body."""
+    """Seconds within which a request's head must arrive, and then its body."""
     answering: float = 20.0
-    """Seconds after which a request that is still waiting for its answer is given up."""
+    """Seconds after which a request that still waits for its answer is given up."""
     each: float = 0.25
-    """Seconds more for each picture of it. Preparing one takes about 0.07, and a batch has up to 256."""
+    """Additional seconds for each picture of the request. Preparing one takes about 0.07, and a batch has up to 256."""
     stopping: int = 30
     """Seconds that running requests have to finish after SIGTERM."""
     batch: int = 256
     """Pictures in one request."""
     waiting: int = 512
-    """Pictures that wait or are worked on; beyond it a request is told to come back later."""
+    """Pictures that wait or are being answered. Beyond it a request is told to come back later."""
     requests: int = 256
-    """Requests in the house; with ``body``, a bound on memory."""
+    """Requests at once. Together with ``body`` it bounds the memory."""
     together: int = 64
     """Pictures that go through the network together, if so many wait."""
 
 
 class RequestError(Exception):
-    """A request that is not answered. Its sentence says what is wrong, what was expected and what to do."""
+    """A request that is refused. Its sentence says what is wrong, what was expected and what to do."""
 
     def __init__(self, status: int, sentence: str, headers: dict[str, str] | None = None) -> None:
         """Keep the HTTP status, the sentence, and headers such as ``Retry-After``."""
@@ -45,12 +45,12 @@ class RequestError(Exception):
         self.status, self.sentence, self.headers = status, sentence, headers or {}
 
     def encode(self) -> bytes:
-        """The body of the response."""
+        """Return the body of the response."""
         return json.dumps({"error": self.sentence}, ensure_ascii=False).encode()
 
 
 def make_busy() -> RequestError:
-    """The refusal of a request for which there is no room now."""
+    """Return the refusal of a request for which there is no capacity now."""
     return RequestError(
         503, "the server has more work than it can do now; send the request again in a second", {"Retry-After": "1"}
     )

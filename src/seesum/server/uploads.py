@@ -1,4 +1,4 @@
-"""The body of a request -> questions, and their pictures opened with care. The only place where clients' bytes are parsed."""
+"""Parse the body of a request to questions, and open their pictures with care. The only place that parses clients' bytes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from seesum.reading.reader import check_addend
 from seesum.server.limits import Limits, RequestError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
-"""What is decoded. Browsers make these; fewer decoders are fewer doors."""
+"""The formats that are decoded. Browsers make these, and fewer decoders are a smaller attack surface."""
 BLOCK = 16_384
-"""Bytes that a decoder gets at a time; between two blocks the clock is looked at."""
+"""Bytes that a decoder gets at a time. The clock is checked between two blocks."""
 FEW = 100_000
-"""Pixels of a picture that is quick to decode."""
+"""A picture with at most this many pixels is quick to decode."""
 BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^\s;"]+))', re.IGNORECASE)
 FIELD = re.compile(rb'content-disposition:[^\r\n]*?;\s*name=(?:"([^"]+)"|([^\s;"]+))', re.IGNORECASE)
 
@@ -32,23 +32,23 @@ class Question:
     """One picture and one addend, as a client sent them."""
 
     picture: bytes
-    """An image file."""
+    """The bytes of an image file."""
     addend: int
     explain: bool = False
-    """Whether the answer comes with the image that the network saw."""
+    """Whether the answer includes the image that the network saw."""
     saliency: bool = False
-    """Whether it comes with what mattered, too."""
+    """Whether the answer includes what mattered in it."""
 
     @property
     def quick(self) -> bool:
-        """Whether it takes a millisecond or so: a PNG with few pixels by its header, such as the page sends, no saliency."""
+        """Whether it takes a millisecond or so: a PNG with few pixels by its header, as the page sends it, without saliency."""
         head = self.picture[:24]
         pixels = int.from_bytes(head[16:20]) * int.from_bytes(head[20:24])
         return head.startswith(b"\x89PNG") and pixels <= FEW and not self.saliency
 
 
 def parse_question(body: bytes, content_type: str, explain: bool = False, saliency: bool = False) -> Question:
-    """The one question of a request.
+    """Parse the one question of a request.
 
     Args:
         body: a multipart form with the fields ``image`` and ``add``, or a JSON object with a base64 ``image`` and ``add``.
@@ -57,7 +57,7 @@ def parse_question(body: bytes, content_type: str, explain: bool = False, salien
         saliency: see ``Question``.
 
     Raises:
-        RequestError: 400 for a body that cannot be parsed, 415 for another type, 422 for fields or an addend that are none.
+        RequestError: 400 for a body that cannot be parsed, 415 for another type, 422 for wrong fields or a wrong addend.
     """
     if content_type.lower().startswith("multipart/form-data"):
         fields = _parse_form(body, content_type)
@@ -69,7 +69,7 @@ def parse_question(body: bytes, content_type: str, explain: bool = False, salien
 
 
 def parse_questions(body: bytes, content_type: str, largest: int) -> list[Question]:
-    """The questions of a batch: 1 to ``largest``.
+    """Parse the questions of a batch: 1 to ``largest``.
 
     Args:
         body: a multipart form with fields ``image`` and either one ``add`` for all or one for each; or a JSON object with a
@@ -100,7 +100,7 @@ def parse_questions(body: bytes, content_type: str, largest: int) -> list[Questi
 
 
 def open_picture(data: bytes, limits: Limits, pixels: int) -> Image.Image:
-    """An image file as a picture whose pixels are not yet decoded, but will be within the limits.
+    """Open an image file as a picture. Its pixels are decoded later, within the limits.
 
     Args:
         data: the file's bytes.
@@ -108,7 +108,7 @@ def open_picture(data: bytes, limits: Limits, pixels: int) -> Image.Image:
         pixels: how many there may be.
 
     Raises:
-        RequestError: 422 for bytes that are no image of ``FORMATS``, have too many pixels or a damaged header.
+        RequestError: 422 for bytes that are not an image of ``FORMATS``, with too many pixels or with a damaged header.
     """
     try:
         image = Image.open(_TimedFile(data, limits.decoding), formats=FORMATS)
@@ -123,10 +123,10 @@ def open_picture(data: bytes, limits: Limits, pixels: int) -> Image.Image:
 
 
 class _TimedFile(io.BytesIO):
-    """Bytes that can be read for so many seconds.
+    """Bytes that can be read for a limited time.
 
-    A thread cannot be stopped, but a decoder asks for block after block, and this is where one can say no: a progressive
-    JPEG of a few thousand scans would otherwise keep a worker busy for minutes.
+    A thread cannot be stopped. But a decoder reads block after block, and here it can be refused. A progressive JPEG of a few
+    thousand scans would otherwise keep a worker busy for minutes.
     """
 
     def __init__(self, data: bytes, seconds: float) -> None:
@@ -140,9 +140,9 @@ class _TimedFile(io.BytesIO):
 
 
 def _parse_form(body: bytes, content_type: str) -> dict[str, list[bytes]]:
-    """The fields of a multipart form, by name, in order (RFC 7578).
+    """Parse the fields of a multipart form, by name, in order (RFC 7578).
 
-    The body is bounded and in memory, so it is split at its delimiter: a parser made for streams took nine times as long.
+    The body is bounded and in memory, so it is split at its delimiter. A parser made for streams took nine times as long.
     """
     found = BOUNDARY.search(content_type)
     if not found:

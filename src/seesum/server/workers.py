@@ -1,7 +1,7 @@
-"""Threads that answer questions, so that the event loop never waits. What waits together is worked on together.
+"""Answer questions in threads, so that the event loop never waits. Questions that wait together are answered together.
 
-No request waits for company: a worker takes what is there. At concurrency 1 a batch has one picture; under load it grows by
-itself, and the network, the threads and the event loop are woken once for many.
+No request waits for others: a worker takes what is there. With one client a batch has one picture. Under load it grows by
+itself, and the network, the threads and the event loop are woken once for many pictures.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from seesum.server.limits import Limits, RequestError, make_busy
 from seesum.server.uploads import Question
 
 Questions = Sequence[Question]
-"""Of one request."""
+"""The questions of one request."""
 Reply = bytes | RequestError
-"""JSON of an answer, or why there is none."""
+"""An answer as JSON, or why there is none."""
 
 
 @dataclass(eq=False)
 class Job:
-    """The questions of one request."""
+    """The questions of one request, and the future for their replies."""
 
     questions: Questions
     future: asyncio.Future[list[Reply]]
@@ -33,8 +33,8 @@ class Job:
 class Workers:
     """Two lanes, a thread each, between the event loop and the network.
 
-    Quick questions have a lane of their own, so that a large picture never holds up small ones. More threads in a lane would
-    only take turns at Python's lock: with two for quick questions the server needed a tenth more processor time.
+    Quick questions have a lane of their own, so a large picture never delays small ones. More threads in a lane would only take
+    turns at Python's lock: with two for quick questions the server needed a tenth more processor time.
     """
 
     def __init__(self, answer: Callable[[list[Questions]], list[list[Reply]]], limits: Limits) -> None:
@@ -42,18 +42,18 @@ class Workers:
 
         Args:
             answer: requests -> a reply for each of their questions; called in the threads.
-            limits: how much may wait, and how much goes together.
+            limits: how many may wait, and how many go together.
         """
         self.limits = limits
         self.pictures = 0
-        """Waiting or worked on; only the event loop changes it."""
+        """Pictures that wait or are being answered. Only the event loop changes it."""
         self.quick, self.slow = _Lane("quick", answer, limits.together), _Lane("slow", answer, 1)
 
     async def ask(self, questions: Questions) -> list[Reply]:
-        """Replies to questions, once a worker has them.
+        """Return the replies to questions, once a worker has them.
 
         Raises:
-            RequestError: 503 when too much waits already, or the answer takes too long.
+            RequestError: 503 when too many wait already, or the answer takes too long.
         """
         count = len(questions)
         if self.pictures + count > self.limits.waiting:
@@ -70,13 +70,13 @@ class Workers:
             self.pictures -= count
 
     def close(self) -> None:
-        """End the threads after the work that they have."""
+        """End the threads after their current work."""
         for lane in (self.quick, self.slow):
             lane.close()
 
 
 class _Lane:
-    """One thread and what waits for it."""
+    """One thread, and the jobs that wait for it."""
 
     def __init__(self, name: str, answer: Callable[[list[Questions]], list[list[Reply]]], together: int) -> None:
         self.answer, self.together = answer, together
@@ -104,7 +104,7 @@ class _Lane:
             jobs[0].future.get_loop().call_soon_threadsafe(_deliver, done)
 
     def _take(self) -> list[Job]:
-        """The next jobs, as many as go together; none at the end."""
+        """Return the next jobs, as many as go together; none at the end."""
         jobs = []
         more = self.jobs.get()
         while more is not None:

@@ -1,11 +1,12 @@
-"""Pictures and reports. No file here uses the global state of pyplot.
+"""Plots and reports. No file here uses the global state of pyplot.
 
 Read the files in this order:
 
 - ``plots.py``: plots and grids of one run
 - ``charts.py``: charts that compare many runs
-- ``report_page.py``: the page of a report, as HTML
-- ``reports.py``: a finished run -> its pictures and report.html
+- ``report_page.py``: the HTML page of a report
+- ``reports.py``: the pictures and ``report.html`` of a finished run
 
-Add a plot as a function that returns a matplotlib ``Figure``: in ``plots.py`` for one run, in ``charts.py`` for many.
+Add a plot as a function that returns a matplotlib ``Figure``. Put it into ``plots.py`` if it shows one run, and into
+``charts.py`` if it compares many.
 """

@@ -1,4 +1,4 @@
-"""Plots that set many runs side by side."""
+"""Charts that compare many runs."""
 
 from __future__ import annotations
 
@@ -18,27 +18,28 @@ if TYPE_CHECKING:
 
 
 def draw_published(rows: Sequence[dict[str, Any]]) -> Figure:
-    """Published (hollow) against reproduced (filled, with its standard deviation), a panel per system.
+    """Draw published figures (rings) and reproduced ones (dots with standard deviation), with a panel for each system.
 
-    ``rows`` are those of ``published.csv``. Points by epoch are joined; ``best`` and ``last`` stand at the right edge.
+    ``rows`` are those of ``published.csv``. The epochs on the x axis are in the order of the rows.
     """
     systems = list(dict.fromkeys(row["system"] for row in rows))
     figure = make_figure(3.4 * len(systems), 4)
     panels = figure.subplots(1, len(systems), squeeze=False, sharey=True)[0]
     for panel, system in zip(panels, systems, strict=True):
-        mine = [row for row in rows if row["system"] == system and row["on"] == "test" and row["output"] in COLOURS]
-        places = list(dict.fromkeys(str(row["epoch"]) for row in mine))
+        shown = [row for row in rows if row["system"] == system and row["on"] == "test" and row["output"] in COLOURS]
+        epochs = list(dict.fromkeys(str(row["epoch"]) for row in shown))
         for offset, (output, colour) in zip((-0.2, 0.0, 0.2), COLOURS.items(), strict=True):
-            some = [row for row in mine if row["output"] == output]
-            x = [places.index(str(row["epoch"])) + offset for row in some]
-            published = [100 - float(row["published"] or "nan") for row in some]
-            errors = [100 - float(row["reproduced_mean"]) for row in some]
-            spread = [float(row["reproduced_std"]) for row in some]
+            points = [row for row in shown if row["output"] == output]
+            x = [epochs.index(str(row["epoch"])) + offset for row in points]
+            published = [100 - float(row["published"] or "nan") for row in points]
+            reproduced = [100 - float(row["reproduced_mean"]) for row in points]
+            std = [float(row["reproduced_std"]) for row in points]
+            label = output if points else None
             panel.plot(x, published, "o", mfc="none", color=colour, markersize=9)
-            panel.errorbar(x, errors, spread, fmt="o", color=colour, markersize=4, capsize=3, label=output if some else None)
+            panel.errorbar(x, reproduced, std, fmt="o", color=colour, markersize=4, capsize=3, label=label)
         panel.set_yscale("log")
-        panel.set(title=system, xticks=range(len(places)), xlabel="epoch", xlim=(-0.6, len(places) - 0.4))
-        panel.set_xticklabels(places, fontsize=8)
+        panel.set(title=system, xticks=range(len(epochs)), xlabel="epoch", xlim=(-0.6, len(epochs) - 0.4))
+        panel.set_xticklabels(epochs, fontsize=8)
         panel.grid(alpha=0.25)
     ticks = [0.5, 1, 2, 5, 10, 20, 50, 100]
     panels[0].set_yticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
@@ -46,16 +47,16 @@ def draw_published(rows: Sequence[dict[str, Any]]) -> Figure:
     panels[0].invert_yaxis()
     panels[0].legend(frameon=False, fontsize=9, loc="lower right")
     panels[0].set_ylabel("wrong on the test images (%)")
-    figure.suptitle("published (rings) and reproduced (dots, with their standard deviation over seeds); higher is better")
+    figure.suptitle("published (rings) and reproduced (dots with standard deviation over seeds); higher is better")
     return figure
 
 
 def draw_comparison(rows: Sequence[dict[str, Any]], traces: dict[str, list[NDArray[np.float64]]]) -> Figure:
-    """Draw what each adder reaches, as small multiples.
+    """Draw the results of each adder in six panels.
 
     Args:
-        rows: of ``adders.csv``.
-        traces: for each adder, the accuracy of the sum by step of each of its runs with all images.
+        rows: rows of ``adders.csv``.
+        traces: for each adder, one array for each run with all images: the training accuracy of the sum at every step.
     """
     figure = make_figure(14, 8)
     (accuracy, learning, images), (held_out, calibration, cost) = figure.subplots(2, 3)
@@ -64,12 +65,14 @@ def draw_comparison(rows: Sequence[dict[str, Any]], traces: dict[str, list[NDArr
     _draw_accuracy(accuracy, cells)
     _draw_learning(learning, traces, colours)
     _draw_few_images(images, cells)
-    unseen = {adder: 100 * cells.value(adder, "10 pairs held out", "held_out_sum_accuracy_mean") for adder in colours}
-    _draw_bars(held_out, unseen, colours, "{:.1f}")
-    held_out.set(title="pairs never seen in training", xlabel="sum right (%) on exactly those pairs")
+    held_out_accuracy = {
+        adder: 100 * cells.value(adder, "10 pairs held out", "held_out_sum_accuracy_mean") for adder in colours
+    }
+    _draw_bars(held_out, held_out_accuracy, colours, "{:.1f}")
+    held_out.set(title="pairs never seen in training", xlabel="sum right (%) on these pairs")
     ece = {adder: 100 * cells.value(adder, "all images", "sum_ece_mean") for adder in colours}
     _draw_bars(calibration, ece, colours, "{:.2f}")
-    calibration.set(title="calibration of the sum", xlabel="expected calibration error (points); less is better")
+    calibration.set(title="calibration of the sum", xlabel="expected calibration error (percentage points); lower is better")
     _draw_cost(cost, cells)
     for panel in figure.axes:
         panel.grid(alpha=0.2)
@@ -77,7 +80,7 @@ def draw_comparison(rows: Sequence[dict[str, Any]], traces: dict[str, list[NDArr
 
 
 class _Cells(NamedTuple):
-    """Rows of ``adders.csv`` by adder and condition, and a colour for each adder."""
+    """The rows of ``adders.csv`` by adder and condition, and a colour for each adder."""
 
     rows: dict[tuple[str, str], dict[str, Any]]
     colours: dict[str, str]
@@ -91,9 +94,9 @@ def _draw_accuracy(panel: Axes, cells: _Cells) -> None:
         for name, size in (("digit_accuracy", 10), ("sum_accuracy", 5)):
             mean, std = (100 * cells.value(adder, "all images", f"{name}_{kind}") for kind in ("mean", "std"))
             face = "none" if name == "digit_accuracy" else colour
-            reach = [[min(std, 0.9 * (100 - mean))], [std]]  # a logarithmic axis has no room for zero
+            bar = [[min(std, 0.9 * (100 - mean))], [std]]  # the bar must end above zero on a logarithmic axis
             style: dict[str, Any] = {"fmt": "o", "markersize": size, "mfc": face, "color": colour, "capsize": 3}
-            panel.errorbar(100 - mean, index, xerr=reach, **style)
+            panel.errorbar(100 - mean, index, xerr=bar, **style)
     panel.set_xscale("log")
     panel.set_xticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
     panel.minorticks_off()
@@ -106,7 +109,7 @@ def _draw_learning(panel: Axes, traces: dict[str, list[NDArray[np.float64]]], co
     for adder, runs in traces.items():
         mean_trace = 100 * np.mean([run[: min(map(len, runs))] for run in runs], 0)
         panel.plot(np.arange(1, len(mean_trace) + 1), mean_trace, color=colours[adder], label=adder)
-    panel.set(title="how soon the sum is learned", xlabel="step (128 images each)", ylabel="sum right (%)", ylim=(0, 101))
+    panel.set(title="how fast the sum is learned", xlabel="step (128 images each)", ylabel="sum right (%)", ylim=(0, 101))
     panel.legend(frameon=False, fontsize=8)
 
 
@@ -115,7 +118,7 @@ def _draw_few_images(panel: Axes, cells: _Cells) -> None:
     for adder, colour in cells.colours.items():
         wrong = [100 - 100 * cells.value(adder, condition, "sum_accuracy_mean") for condition in shares]
         panel.plot(list(shares.values()), wrong, "-o", color=colour, markersize=4)
-    panel.set(title="fewer images, as many steps", xlabel="share of the images (%)", ylabel="sum wrong (%)")
+    panel.set(title="fewer images, same number of steps", xlabel="share of the images (%)", ylabel="sum wrong (%)")
     panel.set(xscale="log", yscale="log")
     panel.set_xticks(list(shares.values()), [str(share) for share in shares.values()])
     panel.yaxis.set_major_formatter(lambda number, _: f"{number:g}")
@@ -136,27 +139,30 @@ def _draw_cost(panel: Axes, cells: _Cells) -> None:
         panel.plot(parameters, microseconds, "o", color=colour, markersize=7)
         panel.annotate(f"  {adder}", (parameters, microseconds), fontsize=8, va="center")
     panel.set_xscale("symlog", linthresh=100)
-    panel.set(title="what an adder costs", xlabel="parameters", ylim=(0, None))
-    panel.set_ylabel("microseconds a batch of 128, both ways")
+    panel.set(title="cost of an adder", xlabel="parameters", ylim=(0, None))
+    panel.set_ylabel("microseconds per batch of 128 (forward + backward)")
     panel.margins(x=0.3)
 
 
 def draw_tables(tables: dict[str, NDArray[np.float32]]) -> Figure:
-    """Learned tables [10, 10, S] of several operations side by side; wrong cells are red."""
+    """Draw the learned tables [10, 10, S] of several operations side by side; wrong cells are red."""
     figure = make_figure(4.2 * len(tables), 4.9)
     for panel, (name, table) in zip(figure.subplots(1, len(tables), squeeze=False)[0], tables.items(), strict=True):
         fill_table(panel, table, OPERATIONS[name])
         panel.set_title(name)
-    figure.suptitle("the table adder, soft_targets five operations by samples alone: the likeliest answer of each cell", y=1.04)
+    title = "the adder table learned each operation from samples alone: the most probable answer of each cell"
+    figure.suptitle(title, y=1.04)
     return figure
 
 
 def draw_frontier(rows: Sequence[Mapping[str, Any]], public: Sequence[Mapping[str, Any]]) -> Figure:
-    """Wrong digits on the test images against the number of parameters: ours, rebuilt systems, public figures.
+    """Draw the share of wrong digits on the test images against the number of parameters.
+
+    The chart shows our systems, the rebuilt published systems, and figures that others report.
 
     Args:
-        rows: of ``systems.csv``, one for each system.
-        public: of ``public.csv``: figures that others report, most of them picked on the test images.
+        rows: rows of ``systems.csv``, one for each system.
+        public: rows of ``public.csv``: figures that others report, most of them picked on the test images.
     """
     figure = make_figure(9, 5.5)
     panel = figure.subplots()
@@ -164,8 +170,8 @@ def draw_frontier(rows: Sequence[Mapping[str, Any]], public: Sequence[Mapping[st
         ours = not find_system(row["system"]).published
         size, wrong = int(row["parameters"]), 100 - 100 * float(row["digit_accuracy_mean"])
         colour = COLOURS["digit"] if ours else "0.55"
-        spread = 100 * float(row["digit_accuracy_std"])
-        panel.errorbar(size, wrong, spread, fmt="o", color=colour, capsize=4, markersize=9 if ours else 6)
+        std = 100 * float(row["digit_accuracy_std"])
+        panel.errorbar(size, wrong, std, fmt="o", color=colour, capsize=4, markersize=9 if ours else 6)
         panel.annotate(f"{row['system']}\nn = {row['n']}", (size, wrong), (9, -3), textcoords="offset points", color=colour)
     for row in public:
         size, wrong = int(row["parameters"]), 100 - 100 * float(row["digit_accuracy"])
@@ -177,5 +183,5 @@ def draw_frontier(rows: Sequence[Mapping[str, Any]], public: Sequence[Mapping[st
     panel.minorticks_off()
     panel.invert_yaxis()
     panel.grid(alpha=0.25)
-    panel.set_title("ours and rebuilt systems (dots: mean and standard deviation over seeds), public figures (crosses)")
+    panel.set_title("dots: our systems (blue) and rebuilt ones (grey), mean and std over seeds; crosses: public figures")
     return figure

@@ -1,4 +1,7 @@
-"""Every plot and grid. Functions return a matplotlib Figure; ``save_figure`` writes it. No pyplot, so no global state."""
+"""Plots and grids of one run. Each function returns a matplotlib ``Figure``, and ``save_figure`` writes it.
+
+pyplot is not used, because it keeps global state.
+"""
 
 from __future__ import annotations
 
@@ -25,34 +28,38 @@ if TYPE_CHECKING:
 COLOURS = {"digit": "#1f6feb", "sum": "#d9480f", "both": "#2b8a3e"}
 WRONG_COLOUR = "#c92a2a"
 SHOWN_SAMPLES = 10
-"""Samples of each split in the picture of samples."""
+"""Number of samples of each split in the picture of samples."""
 FEW_EPOCHS = 3
-"""Up to this many epochs, training curves have a point per step instead of one per epoch."""
+"""Up to this many epochs, training curves have a point for each step. With more, they have a point for each epoch."""
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a figure as PNG."""
+    """Write a figure to a PNG file, and return its path."""
     write_atomically(path, encode_figure(figure))
     return path
 
 
 def encode_figure(figure: Figure) -> bytes:
-    """A figure as the bytes of a PNG, the same for the same figure."""
+    """Return a figure as the bytes of a PNG file. The same figure always gives the same bytes."""
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=110, bbox_inches="tight", metadata={"Software": None})
     return data.getvalue()
 
 
 def draw_curves(run: Run) -> Figure:
-    """Loss and accuracy of both outputs over training, and the share with both right, for every part measured.
+    """Draw loss and accuracy of both outputs during training, and the share of samples with both right.
 
-    Training is a line, validation dashed, test (measured per epoch by reproductions alone) dotted. With few epochs the
-    training curves are per step, smoothed over 20 steps.
+    There is a curve for every split that was evaluated: solid for training, dashed for validation, dotted for test.
+    Only reproductions evaluate the test images after every epoch. With up to ``FEW_EPOCHS`` epochs, the training
+    curves have a point for each step and are smoothed over 20 steps.
+
+    Raises:
+        InputError: ``history.csv`` or ``steps.csv`` is missing.
     """
     history, steps = run.read_rows("history.csv"), run.read_rows("steps.csv")
     if not history or not steps:
-        raise InputError(f"{run.directory} lacks history.csv or steps.csv, so its curves cannot be drawn; train the run anew")
-    few = len(history) <= FEW_EPOCHS
+        raise InputError(f"{run.directory} has no history.csv or no steps.csv, so there are no curves to plot; train it again")
+    by_step = len(history) <= FEW_EPOCHS
     figure = make_figure(14, 4)
     panels = figure.subplots(1, 3)
     curves = [
@@ -63,17 +70,17 @@ def draw_curves(run: Run) -> Figure:
     for panel, names, label, factor in curves:
         for name in names:
             output = name.partition("_")[0]
-            if few:
+            if by_step:
                 x = np.array([row["step"] for row in steps]) * len(history) / len(steps)
                 y = _smooth(np.array([row[name] for row in steps]), 20)
             else:
                 x, y = np.array([row["epoch"] for row in history]), np.array([row[name] for row in history])
             panel.plot(x, factor * y, color=COLOURS[output], label=f"{output}, train", linewidth=1.6)
-            for part, style in (("validation", "--o"), ("test", ":s")):
-                if f"{part}_{name}" in history[0]:
+            for split, style in (("validation", "--o"), ("test", ":s")):
+                if f"{split}_{name}" in history[0]:
                     epochs = [row["epoch"] for row in history]
-                    values = [factor * row[f"{part}_{name}"] for row in history]
-                    panel.plot(epochs, values, style, color=COLOURS[output], label=f"{output}, {part}", markersize=3)
+                    values = [factor * row[f"{split}_{name}"] for row in history]
+                    panel.plot(epochs, values, style, color=COLOURS[output], label=f"{output}, {split}", markersize=3)
         panel.set(xlabel="epoch", ylabel=label)
         panel.grid(alpha=0.25)
         panel.legend(frameon=False, fontsize=9)
@@ -84,7 +91,10 @@ def draw_curves(run: Run) -> Figure:
 
 
 def draw_confusion(counts: Digits, title: str, lowest: int = 0) -> Figure:
-    """A confusion matrix [classes, classes]: true class down, answer across; colours show the mistakes alone."""
+    """Draw a confusion matrix [classes, classes].
+
+    Rows are true classes, columns are predicted classes. Only mistakes are coloured.
+    """
     classes = len(counts)
     figure = make_figure(*(5.2, 4.8) if classes <= 10 else (8.2, 7.6))
     panel = figure.subplots()
@@ -103,17 +113,17 @@ def draw_confusion(counts: Digits, title: str, lowest: int = 0) -> Figure:
 
 
 def draw_grid(images: Images, captions: Sequence[str], wrong: Sequence[bool] = (), columns: int = 5, title: str = "") -> Figure:
-    """Images [N, 28, 28] with a caption each; those that are wrong are framed and captioned in red."""
+    """Draw images [N, 28, 28] with captions. Wrong answers have a red frame and a red caption."""
     rows = max(1, math.ceil(len(images) / columns))
     figure = make_figure(1.75 * columns, 1.95 * rows + 0.3 * bool(title))
     panels = figure.subplots(rows, columns, squeeze=False)
     for panel in panels.flat:
         panel.axis("off")
     for index, (panel, image, caption) in enumerate(zip(panels.flat, images, captions, strict=False)):
-        bad = bool(len(wrong)) and bool(wrong[index])
+        is_wrong = bool(len(wrong)) and bool(wrong[index])
         panel.imshow(image, cmap="gray_r", vmin=0, vmax=255)
-        panel.set_title(caption, fontsize=10, color=WRONG_COLOUR if bad else "black", pad=3)
-        if bad:
+        panel.set_title(caption, fontsize=10, color=WRONG_COLOUR if is_wrong else "black", pad=3)
+        if is_wrong:
             panel.axis("on")
             panel.set(xticks=[], yticks=[])
             for spine in panel.spines.values():
@@ -124,23 +134,23 @@ def draw_grid(images: Images, captions: Sequence[str], wrong: Sequence[bool] = (
 
 
 class Explanation(NamedTuple):
-    """How one picture was answered."""
+    """The steps from one picture to its answer, as ``draw_explanations`` shows them."""
 
     steps: Mapping[str, NDArray[Any]]
-    """What each step of the preparation gave, by its name: planes [H, W] or colours [H, W, 3]."""
+    """Result of each preparation step, by its name: grey levels [H, W] or colours [H, W, 3]."""
     image: NDArray[np.uint8]
-    """[28, 28], what the network saw."""
+    """[28, 28], the input of the network."""
     saliency: NDArray[np.float32]
-    """[28, 28], 0 to 1."""
+    """[28, 28], 0 to 1: how much each pixel counts for the answer."""
     caption: str
     digit_probabilities: NDArray[np.float32]
-    """[10]."""
+    """[10], of the digits."""
     sum_probabilities: NDArray[np.float32]
-    """[S]."""
+    """[S], of the answer classes."""
 
 
 def draw_explanations(explanations: Sequence[Explanation], operation: Operation) -> Figure:
-    """A row for each picture: the steps of its preparation, the image, saliency over it, and both outputs as bars."""
+    """Draw a row for each picture: its preparation steps, the 28x28 image, the saliency, and both outputs as bars."""
     names = list(dict.fromkeys(name for explanation in explanations for name in explanation.steps))
     columns = len(names) + 4
     figure = make_figure(1.7 * columns + 1.6, 2.1 * len(explanations))
@@ -153,25 +163,25 @@ def draw_explanations(explanations: Sequence[Explanation], operation: Operation)
                 plane = np.asarray(explanation.steps[name], np.float32)
                 panel.imshow(plane / max(float(plane.max()), 1e-6), cmap="gray", vmin=0, vmax=1)
                 panel.set_title(name, fontsize=10, pad=3)
-        seen, over, digits, sums = row[len(names) :]
-        for panel, title in ((seen, "28x28"), (over, "what counted")):
+        image_panel, saliency_panel, digit_panel, sum_panel = row[len(names) :]
+        for panel, title in ((image_panel, "28x28"), (saliency_panel, "saliency")):
             panel.axis("off")
             panel.imshow(explanation.image, cmap="gray", vmin=0, vmax=255)
             panel.set_title(title, fontsize=10, pad=3)
-        over.imshow(explanation.saliency, cmap="inferno", alpha=0.75, vmin=0, vmax=1)
+        saliency_panel.imshow(explanation.saliency, cmap="inferno", alpha=0.75, vmin=0, vmax=1)
         bars = (
-            (digits, explanation.digit_probabilities, 0, "digit"),
-            (sums, explanation.sum_probabilities, operation.lowest, "sum"),
+            (digit_panel, explanation.digit_probabilities, 0, "digit"),
+            (sum_panel, explanation.sum_probabilities, operation.lowest, "sum"),
         )
-        for panel, shares, lowest, name in bars:
-            places = np.arange(len(shares)) + lowest
-            panel.bar(places, shares, color=COLOURS[name])
+        for panel, probabilities, lowest, name in bars:
+            values = np.arange(len(probabilities)) + lowest
+            panel.bar(values, probabilities, color=COLOURS[name])
             panel.set(ylim=(0, 1), yticks=[], xlabel=name)
-            panel.set_xticks(places[:: 1 if len(places) <= 20 else 9])
+            panel.set_xticks(values[:: 1 if len(values) <= 20 else 9])
             panel.tick_params(labelsize=7)
             panel.set_frame_on(False)
-        digits.set_title(explanation.caption, fontsize=11, pad=3)
-        sums.set_title(
+        digit_panel.set_title(explanation.caption, fontsize=11, pad=3)
+        sum_panel.set_title(
             f"p(digit) {explanation.digit_probabilities.max():.1%}, p(sum) {explanation.sum_probabilities.max():.1%}",
             fontsize=9,
             pad=3,
@@ -180,18 +190,21 @@ def draw_explanations(explanations: Sequence[Explanation], operation: Operation)
 
 
 def caption_answer(operation: Operation, addend: int, said: tuple[int, int], truth: tuple[int, int] | None) -> str:
-    """``5 + 7 = 12`` for an answer (digit, sum), with the truth below it where that is known and differs."""
+    """Return the caption of an answer (digit, sum), such as ``5 + 7 = 12``.
+
+    If the truth is known and differs, the second line shows it.
+    """
     lines = [f"{digit} {operation.symbol} {addend} = {value}" for digit, value in (said, *([truth] if truth else []))]
-    return lines[0] if truth in (None, said) else f"{lines[0]}\nis {lines[1]}"
+    return lines[0] if truth in (None, said) else f"{lines[0]}\ntruth: {lines[1]}"
 
 
-def draw_samples(parts: dict[str, Samples], sizes: dict[str, int], operation: Operation) -> Figure:
-    """Some samples of each split, a band of images per split, with their questions and answers; ``sizes`` in images."""
-    longest = max(len(samples) for samples in parts.values())
-    figure = make_figure(1.3 * longest, 1.75 * len(parts))
-    bands = figure.subplots(len(parts), longest, squeeze=False)
-    for band, (name, samples) in zip(bands, parts.items(), strict=True):
-        for index, panel in enumerate(band):
+def draw_samples(splits: dict[str, Samples], sizes: dict[str, int], operation: Operation) -> Figure:
+    """Draw a row of samples for each split, with their addends and answers. ``sizes`` has the number of images by split."""
+    columns = max(len(samples) for samples in splits.values())
+    figure = make_figure(1.3 * columns, 1.75 * len(splits))
+    rows = figure.subplots(len(splits), columns, squeeze=False)
+    for row, (name, samples) in zip(rows, splits.items(), strict=True):
+        for index, panel in enumerate(row):
             panel.set(xticks=[], yticks=[])
             panel.set_frame_on(False)
             if index < len(samples):
@@ -199,44 +212,47 @@ def draw_samples(parts: dict[str, Samples], sizes: dict[str, int], operation: Op
                 value = int(samples.answers[index]) + operation.lowest
                 question = f"{samples.digits[index]} {operation.symbol} {samples.addends[index]}"
                 panel.set_title(f"{question} = {value}", fontsize=10, pad=3)
-        band[0].set_ylabel(f"{name}\n{sizes[name]:,}", fontsize=10)
+        row[0].set_ylabel(f"{name}\n{sizes[name]:,}", fontsize=10)
     return figure
 
 
 def draw_table(table: NDArray[np.float32], operation: Operation) -> Figure:
-    """The learned table [10, 10, S]: what each pair of digit and addend gives, and how surely."""
+    """Draw a learned table [10, 10, S]: the most probable answer for each digit and addend, and its probability."""
     figure = make_figure(6.6, 5.6)
     panel = figure.subplots()
     fill_table(panel, table, operation)
-    panel.set_title("learned table: the likeliest answer of each cell")
-    figure.colorbar(panel.images[0], ax=panel, label="probability of that answer", shrink=0.8)
+    panel.set_title("learned table: the most probable answer of each cell")
+    figure.colorbar(panel.images[0], ax=panel, label="probability of this answer", shrink=0.8)
     return figure
 
 
 def fill_table(panel: Axes, table: NDArray[np.float32], operation: Operation) -> None:
-    """Draw a table [10, 10, S] into a panel: the likeliest answer of each cell, shaded by its probability; wrong ones red."""
-    best, winner = table.max(2), table.argmax(2)
-    panel.imshow(best, cmap="YlGnBu", vmin=0, vmax=1)
+    """Draw a table [10, 10, S] into a panel.
+
+    Each cell shows its most probable answer, shaded by the probability. Wrong answers are red.
+    """
+    probability, answer = table.max(2), table.argmax(2)
+    panel.imshow(probability, cmap="YlGnBu", vmin=0, vmax=1)
     truth = operation.tabulate()
     for digit in range(10):
         for addend in range(ADDENDS):
-            colour = "white" if best[digit, addend] > 0.55 else "black"
-            right = winner[digit, addend] == truth[digit, addend]
-            text = str(winner[digit, addend] + operation.lowest)
+            colour = "white" if probability[digit, addend] > 0.55 else "black"
+            right = answer[digit, addend] == truth[digit, addend]
+            text = str(answer[digit, addend] + operation.lowest)
             colour = colour if right else WRONG_COLOUR
             panel.text(addend, digit, text, ha="center", va="center", color=colour, fontsize=9)
     panel.set(xticks=range(ADDENDS), yticks=range(10), xlabel="addend", ylabel="digit")
 
 
 def make_figure(width: float, height: float) -> Figure:
-    """An empty figure of so many inches, outside pyplot's global state."""
+    """Return an empty figure of the given size in inches, outside the global state of pyplot."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def _smooth(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    """Mean over the last ``width`` values; fewer at the start."""
+    """Return the mean over the last ``width`` values at each place; there are fewer values at the start."""
     totals = np.concatenate([[0.0], np.cumsum(values)])
     ends = np.arange(1, len(values) + 1)
     starts = np.maximum(0, ends - width)

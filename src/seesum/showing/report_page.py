@@ -1,4 +1,4 @@
-"""The page of a report, as HTML: one file that explains a run and holds all its pictures."""
+"""The HTML page of a report: one file that explains a run and contains all its pictures."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ code,pre{background:var(--soft);border-radius:4px;padding:.1rem .3rem}pre{paddin
 
 @dataclass(frozen=True)
 class ReportData:
-    """What a report is made from: a finished run, its images, its network and what that says of them."""
+    """What a report is made from: a finished run, its images, its network, and the probabilities for the images."""
 
     run: Run
     splits: Splits
     labelled: LabelledImages
-    """The images it was evaluated on."""
+    """The images that the run was evaluated on."""
     network: Network
     probabilities: Probabilities
-    """Of ``labelled``."""
+    """The output of the network for ``labelled``, with every addend."""
 
     @property
     def operation(self) -> Operation:
@@ -61,11 +61,17 @@ class ReportData:
 
     @cached_property
     def classes(self) -> PredictedClasses:
-        """The answers of the network to ``labelled`` with every addend, beside the truth."""
+        """The predicted and the true classes of ``labelled``, with every addend."""
         return predict_classes(self.probabilities, self.labelled.digits, self.operation)
 
 
 def compose_page(data: ReportData, images: dict[str, bytes]) -> str:
+    """Return the HTML page of a report.
+
+    Args:
+        data: the run and its results.
+        images: PNG files of the pictures, by name.
+    """
     run = data.run
     metrics = run.metrics
     sections = [
@@ -74,14 +80,14 @@ def compose_page(data: ReportData, images: dict[str, bytes]) -> str:
         ("The network", _network(data)),
         ("Training", _training(data, images)),
         ("Answers and mistakes", _mistakes(images)),
-        ("The learned table", _table(images)),
-        ("Where this comes from", _provenance(run)),
+        ("The learned table", _learned_table(images)),
+        ("How this run was made", _provenance(run)),
     ]
     body = "".join(f"<h2>{title}</h2>{content}" for title, content in sections if content)
     title = f"{run.recipe.system}, seed {run.recipe.seed}: a digit and a sum"
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{_text(title)}</title><style>{STYLE}</style><h1>{_text(title)}</h1>{body}</html>\n"
+        f"<title>{_escape(title)}</title><style>{STYLE}</style><h1>{_escape(title)}</h1>{body}</html>\n"
     )
 
 
@@ -92,44 +98,46 @@ def _results(data: ReportData, metrics: dict[str, Any]) -> str:
         share = metrics[f"{output}_accuracy"]
         low, high = wilson_interval(share, images)
         rows.append((output, f"{share:.2%}", f"{low:.2%} to {high:.2%}"))
-    detail = compute_breakdown(data.probabilities, data.labelled.digits, data.operation)
-    listed = {
+    breakdown = compute_breakdown(data.probabilities, data.labelled.digits, data.operation)
+    tables = {
         name: [
             (row[name.removeprefix("per_")], *(format_percent(row[f"{output}_accuracy"]) for output in ("digit", "sum")))
             for row in values
         ]
-        for name, values in detail.items()
+        for name, values in breakdown.items()
     }
     return (
         f"<p class=big>digit {metrics['digit_accuracy']:.2%}, sum {metrics['sum_accuracy']:.2%}, after "
         f"{metrics['train_seconds']:.1f} seconds of training</p>"
-        f"<p>Measured on all {images:,} {metrics['evaluated_on']} images with all ten addends each: {metrics['pairs']:,} "
-        f"pairs, so that no luck in the draw of addends is left. Intervals are 95 % Wilson intervals that count images, "
-        f"not pairs, since the ten pairs of an image are right or wrong together.</p>"
-        f"{_rows(('output', 'accuracy', 'interval'), rows)}"
-        f"<p>The sum agrees with the network's own digit on {metrics['consistency']:.2%} of the pairs. Mean negative "
-        f"log-likelihood: digit {metrics['digit_loss']:.4f}, sum {metrics['sum_loss']:.4f} nats. Expected calibration "
-        f"error: digit {metrics['digit_ece']:.2%}, sum {metrics['sum_ece']:.2%}.</p>"
-        f"<div class=pair>{_rows(('digit', 'digit right', 'sum right'), listed['per_digit'])}"
-        f"{_rows(('addend', 'digit right', 'sum right'), listed['per_addend'])}</div>"
+        f"<p>Each of the {images:,} {metrics['evaluated_on']} images was combined with all ten addends, which gives "
+        f"{metrics['pairs']:,} pairs. The result does not depend on a random choice of addends. The intervals are 95 % "
+        f"Wilson intervals. They count images instead of pairs, because the ten pairs of an image are not independent: "
+        f"they are mostly right or wrong together.</p>"
+        f"{_format_table(('output', 'accuracy', 'interval'), rows)}"
+        f"<p>On {metrics['consistency']:.2%} of the pairs, the predicted sum follows from the predicted digit and the "
+        f"addend. The mean negative log-likelihood is {metrics['digit_loss']:.4f} nats for the digit and "
+        f"{metrics['sum_loss']:.4f} nats for the sum. The expected calibration error is {metrics['digit_ece']:.2%} for the "
+        f"digit and {metrics['sum_ece']:.2%} for the sum.</p>"
+        f"<div class=pair>{_format_table(('digit', 'digit right', 'sum right'), tables['per_digit'])}"
+        f"{_format_table(('addend', 'digit right', 'sum right'), tables['per_addend'])}</div>"
     )
 
 
 def _task(data: ReportData, images: dict[str, bytes]) -> str:
     recipe, splits = data.run.recipe, data.splits
     operation = OPERATIONS[recipe.operation]
-    validation = f", {len(splits.validation.digits):,} to choose by" if splits.validation else ""
+    validation = f", {len(splits.validation.digits):,} for validation" if splits.validation else ""
     return (
-        f"<p>Two inputs: the picture of a handwritten digit, and a number from 0 to 9, the addend. Two outputs: the digit "
-        f"in the picture, and digit {_text(operation.symbol)} addend.</p>"
-        f"<p><b>How data is represented.</b> An image is 28x28 grey levels, 0 for paper and 255 for ink, and goes in as "
-        f"(x/255 - {recipe.mean}) / {recipe.std}. The addend is a whole number, used as a one-hot vector of length "
-        f"{ADDENDS}. The digit is one of 10 classes, the answer one of {operation.num_classes}, from {operation.lowest} to "
-        f"{operation.lowest + operation.num_classes - 1}.</p>"
-        f"<p><b>How data is generated.</b> Images and digits are MNIST's: {len(splits.train.digits):,} to train on"
-        f"{validation}, {len(splits.test.digits):,} to test on. Training addends are "
-        f"{_text(ADDEND_STRATEGIES[recipe.addends].meaning)}; the answer follows from digit and addend. Evaluation takes every "
-        f"image with every addend.</p>{_image(images, 'samples', 'samples of each split')}"
+        f"<p>The network has two inputs: the picture of a handwritten digit, and a number from 0 to 9, the addend. It has "
+        f"two outputs: the digit in the picture, and the result of digit {_escape(operation.symbol)} addend.</p>"
+        f"<p><b>How data is represented.</b> An image has 28x28 grey levels, from 0 for paper to 255 for ink. The network "
+        f"gets (x/255 - {recipe.mean}) / {recipe.std} for each grey level x. The addend is a whole number. The network gets "
+        f"it as a one-hot vector of length {ADDENDS}. The digit is one of 10 classes. The answer is one of "
+        f"{operation.num_classes} classes, from {operation.lowest} to {operation.lowest + operation.num_classes - 1}.</p>"
+        f"<p><b>How data is generated.</b> The images and digits are those of MNIST: {len(splits.train.digits):,} for "
+        f"training{validation}, {len(splits.test.digits):,} for testing. Addends in training: "
+        f"{_escape(ADDEND_STRATEGIES[recipe.addends].meaning)}. The answer follows from the digit and the addend. The "
+        f"evaluation uses every image with every addend.</p>{_image(images, 'samples', 'samples of each split')}"
     )
 
 
@@ -137,38 +145,41 @@ def _network(data: ReportData) -> str:
     recipe = data.run.recipe
     layers = describe_layers(data.network)
     rows = [(layer.name, layer.kind, "\u00a0x\u00a0".join(map(str, layer.shape)), f"{layer.parameters:,}") for layer in layers]
-    adder = (type(data.network.adder).__doc__ or "").split("\n\n")
-    explained = "".join(f"<p>{_code(_text(' '.join(part.split())))}</p>" for part in adder)
+    paragraphs = (type(data.network.adder).__doc__ or "").split("\n\n")
+    explanation = "".join(f"<p>{_mark_code(_escape(' '.join(text.split())))}</p>" for text in paragraphs)
     return (
-        f"<p>{_text(find_system(recipe.system).summary)}; {data.run.metrics['parameters']:,} trainable parameters.</p>"
-        f"{_rows(('layer', 'kind', 'output', 'parameters'), rows)}"
-        f"<p><b>How the two inputs are combined:</b> by the adder <code>{_text(recipe.adder)}</code>.</p>{explained}"
+        f"<p>System <code>{_escape(recipe.system)}</code> ({_escape(find_system(recipe.system).summary)}). The network has "
+        f"{data.run.metrics['parameters']:,} trainable parameters.</p>"
+        f"{_format_table(('layer', 'type', 'output shape', 'parameters'), rows)}"
+        f"<p><b>How the two inputs are combined.</b> This is the job of the adder <code>{_escape(recipe.adder)}</code>:</p>"
+        f"{explanation}"
     )
 
 
 def _training(data: ReportData, images: dict[str, bytes]) -> str:
     recipe = data.run.recipe
     smoothing = (
-        f" The digit's target is smoothed: {recipe.label_smoothing:.0%} of it is spread over all ten digits, so that the "
-        f"network does not grow surer than one pass over the data warrants."
+        f" The target of the digit is smoothed: {recipe.label_smoothing:.0%} of its probability is spread evenly over all "
+        f"ten digits. This keeps the network from becoming more confident than one pass over the data justifies."
         if recipe.label_smoothing and not recipe.teachers
         else ""
     )
     teachers = (
-        f" What is learned is not the label but what networks say that were trained first "
-        f"({_text(join_names(recipe.teachers))}): "
-        f"of every batch {min(recipe.teachers_per_batch, len(recipe.teachers))} of them, drawn anew, are asked, and the mean of their "
-        f"probabilities is the target."
+        f" The network learns from teachers instead of the labels. The teachers were trained first: "
+        f"{_escape(join_names(recipe.teachers))}. For each batch, "
+        f"{min(recipe.teachers_per_batch, len(recipe.teachers))} of them are chosen at random. The target is the mean of "
+        f"their probabilities."
         if recipe.teachers
         else ""
     )
     rows = [(name, str(value)) for name, value in recipe.to_dict().items()]
+    reason = _escape(LOSSES[recipe.loss].reason)
     return (
-        f"<p><b>Which loss, and why.</b> Both outputs are choices among classes, so each has the negative log-likelihood "
-        f"of the right class (cross-entropy), the proper score for a probability: it is least when the probabilities are "
-        f"true. {LOSSES[recipe.loss].reason}{smoothing}{teachers}</p>"
-        f"{_image(images, 'curves', 'loss and accuracy of both outputs over training')}"
-        f"<details><summary>The recipe, whole</summary>{_rows(('field', 'value'), rows)}</details>"
+        f"<p><b>Which loss, and why.</b> Both outputs are classifications. The loss of each output is therefore the "
+        f"negative log-likelihood of the right class (cross-entropy). It is a proper score for probabilities: its mean is "
+        f"lowest when the predicted probabilities are the true ones. {reason}{smoothing}{teachers}</p>"
+        f"{_image(images, 'curves', 'loss and accuracy of both outputs during training')}"
+        f"<details><summary>The full recipe</summary>{_format_table(('field', 'value'), rows)}</details>"
     )
 
 
@@ -177,21 +188,22 @@ def _mistakes(images: dict[str, bytes]) -> str:
         _image(images, f"confusion-{output}", f"confusion matrix of the {output}") for output in ("digit", "sum")
     )
     return (
-        f"<p>Answers to images drawn at random; where one is wrong, the target is below it in red.</p>"
+        f"<p>The answers to images chosen at random. A wrong answer is red, and the truth is below it.</p>"
         f"{_image(images, 'predictions', 'answers to random images')}"
-        f"<p>The surest mistakes: each image with the truth, what the network said (digit, then sum) and how sure it was "
-        f"of either.</p>"
-        f"{_image(images, 'mistakes', 'the surest mistakes')}"
-        f"<p>Colours show the mistakes; the diagonal holds the right answers.</p><div class=pair>{confusions}</div>"
+        f"<p>The wrong answers with the highest confidence. Each caption shows the truth, the predicted digit and sum, and "
+        f"the probabilities of these two predictions.</p>"
+        f"{_image(images, 'mistakes', 'the wrong answers with the highest confidence')}"
+        f"<p>The confusion matrices have the true classes as rows and the predicted classes as columns. The diagonal holds "
+        f"the right answers. Only mistakes are coloured.</p><div class=pair>{confusions}</div>"
     )
 
 
-def _table(images: dict[str, bytes]) -> str:
+def _learned_table(images: dict[str, bytes]) -> str:
     if "table" not in images:
         return ""
     return (
-        f"<p>What the adder has learned from samples: the likeliest answer to each pair of digit and addend, shaded by its "
-        f"probability; red marks one that is not the true one.</p>{_image(images, 'table', 'the learned table')}"
+        f"<p>The adder learned this table from samples. It shows the most probable answer for each digit and addend. The "
+        f"shade is the probability of that answer. Wrong answers are red.</p>{_image(images, 'table', 'the learned table')}"
     )
 
 
@@ -205,25 +217,25 @@ def _provenance(run: Run) -> str:
     }
     hashes = [(name, digest) for name, digest in info["data"]["sha256"].items()]
     return (
-        f"<p>The command that makes it again:</p><pre>{_text(info['command'])}</pre>"
-        f"{_rows(('fact', 'value'), list(facts.items()))}{_rows(('data file', 'SHA-256'), hashes)}"
+        f"<p>This command trains the run again:</p><pre>{_escape(info['command'])}</pre>"
+        f"{_format_table(('item', 'value'), list(facts.items()))}{_format_table(('data file', 'SHA-256'), hashes)}"
         f"<p>MNIST: Yann LeCun, Corinna Cortes and Christopher J. C. Burges, CC BY-SA 3.0.</p>"
     )
 
 
-def _rows(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    head = "".join(f"<th>{_text(name)}" for name in header)
-    body = "".join("<tr>" + "".join(f"<td>{_text(value)}" for value in row) for row in rows)
+def _format_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    head = "".join(f"<th>{_escape(name)}" for name in header)
+    body = "".join("<tr>" + "".join(f"<td>{_escape(value)}" for value in row) for row in rows)
     return f"<table><tr>{head}{body}</table>"
 
 
 def _image(images: dict[str, bytes], name: str, alt: str) -> str:
-    return f'<p><img alt="{_text(alt)}" src="data:image/png;base64,{base64.b64encode(images[name]).decode()}">'
+    return f'<p><img alt="{_escape(alt)}" src="data:image/png;base64,{base64.b64encode(images[name]).decode()}">'
 
 
-def _code(text: str) -> str:
+def _mark_code(text: str) -> str:
     return re.sub(r"``(.+?)``", r"<code>\1</code>", text)
 
 
-def _text(value: object) -> str:
+def _escape(value: object) -> str:
     return html.escape(str(value))

@@ -1,4 +1,4 @@
-"""The report of a run: its pictures, and one self-contained HTML page that explains it."""
+"""Make the report of a run: its pictures, and one self-contained HTML page that explains it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ import numpy as np
 from seesum.base.files import write_atomically
 from seesum.data.operations import draw_addends
 from seesum.data.splits import Splits, preview_samples
-from seesum.measuring.metrics import (
-    confusion_matrix,
-)
+from seesum.measuring.metrics import confusion_matrix
 from seesum.networks.tables import TableAdder
 from seesum.reading.reader import Reader
 from seesum.runs.run import Run, refuse_shipped
@@ -23,14 +21,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAGE = "report.html"
-"""The file in a run directory."""
+"""Name of the report in a run directory."""
 
 
 def report_run(run: Run, splits: Splits) -> Path:
-    """Draw the pictures of a finished run whose images are in memory, and write its ``report.html``; returns its path.
+    """Draw the pictures of a finished run, write its ``report.html``, and return the path of the page.
+
+    Args:
+        run: the finished run.
+        splits: the images of the run.
 
     Raises:
-        InputError: the run came with the package, or its weights are damaged.
+        InputError: the run was shipped with the package, or its weights are damaged.
     """
     refuse_shipped(run)
     labelled, _ = splits.evaluation_images(test=run.metrics["evaluated_on"] == "test")
@@ -40,9 +42,9 @@ def report_run(run: Run, splits: Splits) -> Path:
 
 
 def write_report(data: ReportData) -> Path:
-    """Draw the run's pictures and write ``report.html`` beside them; gives its path.
+    """Draw the pictures of a run, write ``report.html`` beside them, and return the path of the page.
 
-    The page holds everything: no other file and no network is needed to read it.
+    The page contains everything. It can be read without other files and without a network connection.
     """
     directory = data.run.directory
     figures = draw_pictures(data)
@@ -55,7 +57,10 @@ def write_report(data: ReportData) -> Path:
 
 
 def draw_pictures(data: ReportData) -> dict[str, Figure]:
-    """The pictures of a run by name: curves, samples, confusion matrices, mistakes, and the table if it learned one."""
+    """Draw the pictures of a run, and return them by name.
+
+    They show curves, samples, confusion matrices, predictions, mistakes, and the table if the run learned one.
+    """
     operation = data.operation
     answers = data.classes
     samples = preview_samples(data.splits, data.run.recipe, plots.SHOWN_SAMPLES)
@@ -63,10 +68,10 @@ def draw_pictures(data: ReportData) -> dict[str, Figure]:
         "curves": plots.draw_curves(data.run),
         "samples": plots.draw_samples(samples, data.splits.sizes, operation),
         "confusion-digit": plots.draw_confusion(
-            confusion_matrix(answers.digit, answers.true_digit, 10), "digit: images x addends"
+            confusion_matrix(answers.digit, answers.true_digit, 10), "digit (number of pairs)"
         ),
         "confusion-sum": plots.draw_confusion(
-            confusion_matrix(answers.sum, answers.true_sum, operation.num_classes), "sum: images x addends", operation.lowest
+            confusion_matrix(answers.sum, answers.true_sum, operation.num_classes), "sum (number of pairs)", operation.lowest
         ),
         "predictions": draw_predictions(data),
         "mistakes": draw_mistakes(data),
@@ -78,39 +83,40 @@ def draw_pictures(data: ReportData) -> dict[str, Figure]:
 
 
 def draw_predictions(data: ReportData, count: int = 15) -> Figure:
-    """Answers to random images with random addends, beside the targets where they differ."""
+    """Draw answers to random images with random addends. The captions of wrong answers also show the truth."""
     operation, rng = data.operation, np.random.default_rng(data.run.recipe.seed)
     answers = data.classes
     rows = rng.choice(len(data.labelled.digits), min(count, len(data.labelled.digits)), replace=False)
     addends = draw_addends(len(rows), rng)
     captions, wrong = [], []
     for i, a in zip(rows, addends, strict=True):
-        said = (int(answers.digit[i, a]), int(answers.sum[i, a]) + operation.lowest)
+        predicted = (int(answers.digit[i, a]), int(answers.sum[i, a]) + operation.lowest)
         truth = (int(answers.true_digit[i, 0]), int(answers.true_sum[i, a]) + operation.lowest)
-        wrong.append(said != truth)
-        captions.append(plots.caption_answer(operation, int(a), said, truth))
+        wrong.append(predicted != truth)
+        captions.append(plots.caption_answer(operation, int(a), predicted, truth))
     return plots.draw_grid(data.labelled.images[rows], captions, wrong)
 
 
 def draw_mistakes(data: ReportData, most: int = 20) -> Figure:
-    """The images answered wrong with the greatest confidence, each with the addend for which that was worst."""
+    """Draw the wrong answers with the highest confidence, each with the addend for which the confidence is highest."""
     operation = data.operation
     answers = data.classes
     wrong = (answers.digit != answers.true_digit) | (answers.sum != answers.true_sum)
     confidence = data.probabilities.confidence * wrong
-    # most adders are as sure with every addend, and showing addend 0 alone would teach nothing about them
+    # most adders are equally confident with every addend; without the random tie-break only addend 0 would be shown
     tie_break = np.random.default_rng(0).uniform(0, 0.005, confidence.shape) * wrong
     worst_addend = (confidence + tie_break).argmax(1)
-    worst = confidence.max(1)
-    order = [int(i) for i in np.argsort(-worst, kind="stable")[:most] if wrong[i].any()]
+    worst_confidence = confidence.max(1)
+    order = [int(i) for i in np.argsort(-worst_confidence, kind="stable")[:most] if wrong[i].any()]
     captions = []
     for i in order:
         a = int(worst_addend[i])
-        truth, said = int(answers.true_digit[i, 0]), int(answers.digit[i, a])
+        truth, predicted = int(answers.true_digit[i, 0]), int(answers.digit[i, a])
         sums = (int(answers.true_sum[i, a]) + operation.lowest, int(answers.sum[i, a]) + operation.lowest)
         captions.append(
-            f"{truth} {operation.symbol} {a} = {sums[0]}\nsaid {said}, {sums[1]}\n"
+            f"{truth} {operation.symbol} {a} = {sums[0]}\npredicted {predicted}, {sums[1]}\n"
             f"({data.probabilities.digit_p[i, a].max():.0%}, {data.probabilities.sum_p[i, a].max():.0%})"
         )
-    title = f"{int(wrong.any(1).sum())} of {len(wrong):,} images answered wrong with some addend; the surest mistakes first"
+    images = f"{int(wrong.any(1).sum())} of {len(wrong):,} images"
+    title = f"{images} have a wrong answer with at least one addend; highest confidence first"
     return plots.draw_grid(data.labelled.images[order], captions, columns=5, title=title)

@@ -1,11 +1,11 @@
-"""Many runs and what they show together.
+"""Compare many runs: seeds of one recipe, published systems, adders.
 
 Read the files in this order:
 
-- ``seeds.py``: one recipe with several seeds: mean, standard deviation, interval
-- ``tables.py``: rows of results in CSV files
-- ``reproductions.py``: published figures beside what is reached here
-- ``comparisons.py``: one encoder with every adder
+- ``seeds.py``: one recipe with several seeds; mean, standard deviation and interval of each metric
+- ``tables.py``: CSV files of results
+- ``reproductions.py``: published figures beside reproduced ones
+- ``comparisons.py``: the same encoder with every adder
 
-Add another question as a file of its own that turns a ``Study`` into rows.
+Add another comparison as a file that turns a ``Study`` into rows.
 """

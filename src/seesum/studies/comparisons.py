@@ -1,4 +1,4 @@
-"""How should the two inputs be combined? The same encoder, images, steps and seeds for every adder."""
+"""Compare the ways to combine the two inputs: every adder gets the same encoder, images, steps and seeds."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from seesum.networks.systems import find_system
 from seesum.studies.seeds import Study, compute_spread
 
 ENCODER = "fast"
-"""The system whose encoder all adders share."""
-COMMON: dict[str, Any] = {
+"""The system whose encoder is used with every adder."""
+SHARED_RECIPE: dict[str, Any] = {
     "split": "validate",
     "images": "all",
     "batch_size": 128,
@@ -28,29 +28,32 @@ COMMON: dict[str, Any] = {
     "schedule": "one-cycle",
     "label_smoothing": 0.0,
 }
-"""Judged on validation images, as any choice is; without smoothing, which would show as bad calibration; and with Adam on
-all images, so that no adder is judged by how well it suits the haste of ``fast``."""
+"""Recipe fields that all runs share. The runs are compared on validation images, as for every other choice.
+They use no label smoothing, because smoothing would look like bad calibration. They use Adam and all images,
+so that the result does not depend on how well an adder suits the very short training of ``fast``."""
 CONDITIONS: dict[str, dict[str, Any]] = {
     "all images": {},
     "10 % of the images": {"images": "10%", "epochs": 10},
     "1 % of the images": {"images": "1%", "epochs": 94},
     "10 pairs held out": {"held_out_pairs": 10},
 }
-"""What changes from run to run. Epochs make up for images: each condition takes 375 to 380 steps of 128."""
+"""Recipe fields that each condition changes. With fewer images there are more epochs, so that every condition takes
+375 to 380 steps of 128 images."""
 SMOOTHED_STEPS = 20
+"""Number of steps over which the training accuracy is averaged."""
 
 
 def list_conditions(adder: str) -> dict[str, dict[str, Any]]:
-    """Return the conditions in which an adder is tried: ``CONDITIONS``, and for some adders every other operation."""
+    """Return the conditions for an adder: ``CONDITIONS`` and, for some adders, every other operation."""
     others = [name for name in OPERATIONS if name != "add"] if ADDERS[adder].compares_operations else []
     return CONDITIONS | {name: {"operation": name} for name in others}
 
 
 def find_adders(names: tuple[str, ...]) -> list[str]:
-    """The adders to compare: those named, or all.
+    """Return the names of the adders to compare: the given ones, or all of them.
 
     Raises:
-        InputError: an unknown name.
+        InputError: a name is unknown.
     """
     for name in names:
         look_up(ADDERS, name, "adder")
@@ -58,28 +61,31 @@ def find_adders(names: tuple[str, ...]) -> list[str]:
 
 
 def compare_study(adder: str, condition: str, study: Study) -> dict[str, Any]:
-    """One row of ``adders.csv``: an adder in a condition, over seeds."""
+    """Return one row of ``adders.csv``: the results of an adder in a condition, over all seeds."""
     metrics = [run.metrics for run in study.runs]
-    origin = study.to_row()
+    study_row = study.to_row()
     row: dict[str, Any] = {"adder": adder, "condition": condition, "n": len(metrics)}
     for name in ("digit_accuracy", "sum_accuracy", "both_accuracy", "consistency", "held_out_sum_accuracy"):
-        spread = compute_spread([float(one[name]) for one in metrics]) if name in metrics[0] else None
+        spread = compute_spread([float(values[name]) for values in metrics]) if name in metrics[0] else None
         row[f"{name}_mean"] = "" if spread is None else f"{spread.mean:.5f}"
         row[f"{name}_std"] = "" if spread is None else f"{spread.std:.5f}"
     for name in ("digit_ece", "sum_ece", "digit_loss", "sum_loss"):
-        row[f"{name}_mean"] = f"{statistics.fmean(float(one[name]) for one in metrics):.5f}"
-    reached = [count_steps_to(one, 0.9) for one in trace_learning(study)]
-    row["steps_to_90_percent"] = "" if None in reached else f"{statistics.fmean(s for s in reached if s is not None):.0f}"
+        row[f"{name}_mean"] = f"{statistics.fmean(float(values[name]) for values in metrics):.5f}"
+    steps = [count_steps_to(trace, 0.9) for trace in trace_learning(study)]
+    row["steps_to_90_percent"] = "" if None in steps else f"{statistics.fmean(s for s in steps if s is not None):.0f}"
     network = study.runs[0].load_network()
     row["adder_parameters"] = count_parameters(network.adder)
     row["adder_microseconds"] = f"{measure_cost(adder):.0f}"
     row["evaluated_on"] = metrics[0]["evaluated_on"]
     names = ("settings", "train_seconds_median", "date", "commit", "processor", "threads", "python", "torch", "precision")
-    return row | {name: origin[name] for name in names}
+    return row | {name: study_row[name] for name in names}
 
 
 def trace_learning(study: Study) -> list[NDArray[np.float64]]:
-    """For each run, the accuracy of the sum on its training batches, as the mean of the last 20 steps, by step."""
+    """Return, for each run, the accuracy of the sum on its training batches after every step.
+
+    Each value is the mean over the last ``SMOOTHED_STEPS`` steps. Steps before the first one count as 0.
+    """
     window = np.ones(SMOOTHED_STEPS) / SMOOTHED_STEPS
     traces = []
     for run in study.runs:
@@ -90,13 +96,16 @@ def trace_learning(study: Study) -> list[NDArray[np.float64]]:
 
 
 def count_steps_to(trace: NDArray[np.float64], accuracy: float) -> int | None:
-    """The first step, from 1, after which a trace is at an accuracy; None if it never is."""
+    """Return the first step, counted from 1, at which a trace reaches an accuracy, or None if it never does."""
     reached = np.flatnonzero(trace >= accuracy)
     return int(reached[0]) + 1 if len(reached) else None
 
 
 def measure_cost(name: str, batch: int = 128, tries: int = 200) -> float:
-    """Median microseconds that an adder takes forward and backward for a batch, beside the encoder of ``fast``."""
+    """Measure the median time in microseconds of an adder's forward and backward pass for one batch.
+
+    The adder gets random features of the width that the encoder of ``fast`` gives.
+    """
     system = find_system(ENCODER)
     adder = build_adder(name, system.features, OPERATIONS["add"])
     generator = torch.Generator().manual_seed(0)

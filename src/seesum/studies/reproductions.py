@@ -1,4 +1,4 @@
-"""What published systems reach here, beside what their authors report."""
+"""Compare the accuracies that published systems reach here with those that their authors report."""
 
 from __future__ import annotations
 
@@ -6,22 +6,26 @@ import statistics
 from typing import Any
 
 from seesum.base.errors import InputError
-from seesum.networks.system import Figure, System
+from seesum.networks.system import PublishedFigure, System
 from seesum.runs.run import Run
 from seesum.studies.seeds import Study, compute_spread
 
 
 def compare_published(system: System, study: Study) -> list[dict[str, Any]]:
-    """A row for each published figure of a system that the runs reach the epoch of, and what they reach in the last one.
+    """Return a row for each published figure, with the accuracy that the runs of the same system reach.
 
-    ``best`` is each run's best epoch, picked on the images it is measured on, as the authors did; such a figure stands
-    beside published ones only. Our own are last epochs. Percentages; ``gap`` is reproduced less published, in points.
+    Figures of epochs that the runs did not reach are left out. Rows for the last epoch on the test images are added
+    where the author published none.
+
+    ``best`` is the best epoch of each run, picked on the images that it is measured on, as the authors did. It is only
+    compared with published figures. Our own results are those of the last epoch. Accuracies are percentages. ``gap`` is
+    the reproduced accuracy minus the published one, in percentage points.
     """
-    origin = study.to_row()
-    where = {name: origin[name] for name in ("date", "commit", "processor", "threads", "python", "torch", "precision")}
+    study_row = study.to_row()
+    origin = {name: study_row[name] for name in ("date", "commit", "processor", "threads", "python", "torch", "precision")}
     figures = list(system.published.figures) if system.published else []
-    given = {figure.output for figure in figures if (figure.on, figure.epoch) == ("test", "last")}
-    figures += [Figure(output, "last", None) for output in ("digit", "sum", "both") if output not in given]
+    published_outputs = {figure.output for figure in figures if (figure.on, figure.epoch) == ("test", "last")}
+    figures += [PublishedFigure(output, "last", None) for output in ("digit", "sum", "both") if output not in published_outputs]
     rows = []
     for figure in figures:
         values = [_find_percent(run, figure, system.recipe.epochs) for run in study.runs]
@@ -40,29 +44,31 @@ def compare_published(system: System, study: Study) -> list[dict[str, Any]]:
                 "reproduced_std": f"{spread.std:.3f}",
                 "n": len(reached),
                 "gap": "" if figure.percent is None else f"{spread.mean - figure.percent:+.3f}",
-                "train_seconds_mean": origin["train_seconds_mean"],
-                "settings": origin["settings"],
-                **where,
+                "train_seconds_mean": study_row["train_seconds_mean"],
+                "settings": study_row["settings"],
+                **origin,
             }
         )
     return rows
 
 
-def _find_percent(run: Run, figure: Figure, epochs: int) -> float | None:
-    """A run's accuracy where a published figure was taken; None if the run did not get there.
+def _find_percent(run: Run, figure: PublishedFigure, epochs: int) -> float | None:
+    """Return the accuracy of a run, in percent, at the epoch of a published figure, or None if it ended earlier.
 
     Raises:
-        InputError: the run got there, but was not measured there.
+        InputError: the run was not evaluated on those images after every epoch.
     """
     history = run.read_rows("history.csv")
     outputs = ("digit", "sum") if figure.output == "mean" else (figure.output,)
     names = [f"{output}_accuracy" if figure.on == "train" else f"{figure.on}_{output}_accuracy" for output in outputs]
     if any(name not in row for row in history for name in names):
-        raise InputError(f"{run.directory} has no {figure.on} accuracies by epoch; remove it, and reproduce makes it anew")
+        raise InputError(
+            f"{run.directory} has no {figure.on} accuracies for its epochs; delete it, and reproduce trains it again"
+        )
     values: list[float] = [100 * statistics.fmean(row[name] for name in names) for row in history]
     if len(values) < epochs and not isinstance(figure.epoch, int):
         return None
     if figure.epoch == "best":
         return max(values)
-    place = (epochs if figure.epoch == "last" else int(figure.epoch)) - 1
-    return values[place] if place < len(values) else None
+    index = (epochs if figure.epoch == "last" else int(figure.epoch)) - 1
+    return values[index] if index < len(values) else None

@@ -1,4 +1,4 @@
-"""Many runs of one recipe: the seeds 0..n-1, each resumable, and what they say together."""
+"""A study: runs of one recipe with the seeds 0..n-1, and the mean and spread of their metrics."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STUDY_METRICS = ("digit_accuracy", "sum_accuracy", "both_accuracy", "digit_loss"
 
 @dataclass(frozen=True)
 class Spread:
-    """One metric over n seeds."""
+    """Mean and spread of one metric over n seeds."""
 
     mean: float
     std: float
@@ -39,19 +39,19 @@ class Spread:
 
 @dataclass(frozen=True)
 class Study:
-    """Finished runs that differ in their seed alone."""
+    """Finished runs that differ only in their seed."""
 
     directory: Path
     runs: tuple[Run, ...]
 
     @property
     def spreads(self) -> dict[str, Spread]:
-        """Mean and spread of each of the ``STUDY_METRICS`` metrics."""
+        """Mean and spread of each metric in ``STUDY_METRICS``."""
         metrics = [run.metrics for run in self.runs]
-        return {name: compute_spread([float(one[name]) for one in metrics]) for name in STUDY_METRICS}
+        return {name: compute_spread([float(values[name]) for values in metrics]) for name in STUDY_METRICS}
 
     def to_row(self) -> dict[str, Any]:
-        """One row for a file in results/: where, what, n, mean, std and seconds."""
+        """Return a row for a file in ``results/``: hardware, versions, recipe, n, means, standard deviations and seconds."""
         first = self.runs[0]
         spreads = self.spreads
         row: dict[str, Any] = {
@@ -83,16 +83,17 @@ class Study:
         }
 
 
-def find_study(recipe: Recipe, data: str | None, device: str, evaluation: Mapping[str, Any]) -> Path:
-    """Return the directory of a study without ``--out``: the same for the same study, so that a stopped one is found again.
+def find_study_directory(recipe: Recipe, data: str | None, device: str, evaluation: Mapping[str, Any]) -> Path:
+    """Return the directory of a study without ``--out``.
 
-    A study that an earlier version began keeps the directory it has.
+    The same settings always give the same directory, so that a stopped study is found again. A study that an earlier
+    version started keeps its directory.
 
     Args:
-        recipe: its seed does not count.
+        recipe: recipe of the study; its seed does not matter.
         data: folder of the data, or None for the embedded MNIST.
         device: ``cpu``, ``cuda`` or ``mps``.
-        evaluation: as in ``run.json``.
+        evaluation: what is evaluated, as in ``run.json``.
     """
     values = {**recipe.to_dict(), "seed": None}
     old_recipe, old_evaluation = downgrade_study(values, evaluation)
@@ -109,37 +110,37 @@ def check_membership(run: Run, recipe: Recipe, data: Mapping[str, Any], evaluati
     """Make sure that a run found in a study's directory belongs to the study.
 
     Args:
-        run: a run of one of its seeds.
-        recipe: with that seed.
-        data: as in ``run.json``.
-        evaluation: as in ``run.json``.
+        run: the run found for one seed.
+        recipe: recipe of the study, with that seed.
+        data: data of the study, as in ``run.json``.
+        evaluation: what the study evaluates, as in ``run.json``.
 
     Raises:
-        InputError: another recipe or other data made it, other images are measured, or its weights are not those of the
+        InputError: the run has another recipe, other data or other images to evaluate, or its weights do not fit the
             network that its system has now.
     """
     differences = {
-        "has another recipe": run.recipe != recipe,
-        "has other data": run.info["data"] != data,
+        "was made with another recipe": run.recipe != recipe,
+        "was made with other data": run.info["data"] != data,
         "measures other images": run.info["evaluation"] != evaluation,
     }
-    for difference, there in differences.items():
-        if there:
-            raise InputError(f"{run.directory} {difference}; give --out a new directory")
+    for difference, found in differences.items():
+        if found:
+            raise InputError(f"{run.directory} {difference} than this study; give --out a new directory")
     if run.trained:
         run.load_network()
 
 
 def describe_settings(recipe: Recipe) -> str:
-    """The fields, but for seed and precision, in which a recipe differs from its system's own; empty for none."""
+    """Return the fields in which a recipe differs from the recipe of its system, as text; seed and precision are left out."""
     changes = recipe.changes_from(find_system(recipe.system).recipe)
     return " ".join(format_change(*item) for item in changes.items() if item[0] not in ("seed", "precision"))
 
 
 def find_result(rows: Sequence[Mapping[str, str]], system: System) -> Mapping[str, str] | None:
-    """The newest row of ``systems.csv`` that says what a system reaches on the test images, as it stands.
+    """Return the newest row of ``systems.csv`` with the test accuracies of a system and its own recipe, or None.
 
-    ``auto`` is bf16 in these rows, since they come from processors that have it.
+    The precision ``auto`` is bf16 in these rows, because they were measured on processors that have it.
     """
     precision = "bf16" if system.recipe.precision == "auto" else system.recipe.precision
     wanted = {"system": system.recipe.system, "settings": "", "precision": precision, "evaluated_on": "test"}
@@ -147,7 +148,7 @@ def find_result(rows: Sequence[Mapping[str, str]], system: System) -> Mapping[st
 
 
 def compute_spread(values: Sequence[float]) -> Spread:
-    """Mean, sample standard deviation, 95 % interval of the mean, and median."""
+    """Compute mean, sample standard deviation, 95 % interval of the mean, and median."""
     from scipy.stats import t
 
     mean, count = statistics.fmean(values), len(values)

@@ -1,4 +1,4 @@
-"""CSV files of results: rows appended or replaced, and the folder they belong in."""
+"""CSV files of results: append rows, replace rows, and choose their folder."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from seesum.runs.names import RUNS
 
 @dataclass(frozen=True)
 class ResultTable:
-    """Rows that ``reproduce`` or ``compare`` wrote."""
+    """The rows that ``reproduce`` or ``compare`` wrote."""
 
     folder: Path
-    """Where its CSV and pictures are."""
+    """Folder of the CSV file and the pictures."""
     rows: list[dict[str, Any]]
-    """Its rows of the CSV."""
+    """The new rows of the CSV file."""
 
 
 def append_row(path: Path, row: dict[str, Any]) -> None:
-    """Append a row to a CSV, or start one; a row that is there already, but for its date, is not written twice.
+    """Append a row to a CSV file, which is created if it does not exist.
+
+    A row that differs from an existing one only in its date is not written again.
 
     Raises:
         InputError: the file has other columns.
@@ -39,23 +41,30 @@ def append_row(path: Path, row: dict[str, Any]) -> None:
 def merge_rows(
     path: Path, key: str, replaced: Sequence[str], rows: Sequence[Mapping[str, Any]], order: Sequence[str]
 ) -> list[dict[str, str]]:
-    """Put rows into a CSV in place of those whose ``key`` is among ``replaced``, sorted by it in ``order``; gives all.
+    """Replace rows of a CSV file, and return all its rows.
+
+    Args:
+        path: the CSV file, which is created if it does not exist.
+        key: name of the column that decides which rows are replaced, and that sorts the file.
+        replaced: rows with one of these values in the column ``key`` are removed.
+        rows: the new rows.
+        order: values of the column ``key`` in the order of the file; rows with other values come last.
 
     Raises:
         InputError: the file has other columns.
     """
     kept = [row for row in read_csv(path) if row.get(key) not in replaced]
     if rows and kept and list(kept[0]) != list(rows[0]):
-        raise InputError(f"{path} has other columns than these rows; move it away")
-    places = {name: place for place, name in enumerate(order)}
-    write_csv(path, sorted([*kept, *rows], key=lambda row: places.get(row[key], len(places))))
+        raise InputError(f"{path} has other columns than these rows; move it to another folder")
+    positions = {name: position for position, name in enumerate(order)}
+    write_csv(path, sorted([*kept, *rows], key=lambda row: positions.get(row[key], len(positions))))
     return read_csv(path)
 
 
 def choose_folder(out: PathLike | None, data: PathLike | None, changes: Mapping[str, Any]) -> Path:
-    """Return the folder for rows: ``results``, or ``runs/trial`` where data or recipe were changed, unless ``out`` is given.
+    """Return the folder for results: ``out`` if given, ``runs/trial`` for other data or changed recipes, else ``results``.
 
-    A trial must not replace results of the recipes as they stand.
+    A trial must not replace the results of the unchanged recipes.
     """
     trial = data is not None or any(value is not None for value in changes.values())
     return make_folder(out if out is not None else Path(RUNS) / "trial" if trial else "results")

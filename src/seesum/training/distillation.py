@@ -1,9 +1,9 @@
-"""Knowledge distillation: networks that are trained first, and whose answers are learned instead of the labels.
+"""Knowledge distillation: teachers are trained first, and the student learns from their probabilities instead of the labels.
 
-Networks with other first weights and another order of images make partly other mistakes, so the mean of their probabilities
-is better than each of them; one network can learn that mean (Hinton, Vinyals and Dean 2015, "Distilling the knowledge in a
-neural network", arXiv 1503.02531), asked about the very images that it sees, however changed (Beyer et al. 2022, "Knowledge
-distillation: a good teacher is patient and consistent", arXiv 2106.05237).
+Networks with other initial weights and another order of images make partly different mistakes, so the mean of their
+probabilities is better than each of them. One network can learn that mean (Hinton, Vinyals and Dean 2015, "Distilling the
+knowledge in a neural network", arXiv 1503.02531). The teachers predict the same augmented images that the student sees (Beyer
+et al. 2022, "Knowledge distillation: a good teacher is patient and consistent", arXiv 2106.05237).
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ from seesum.networks.systems import find_system
 from seesum.runs.run import Run
 
 SHARED = ("adder", "operation", "split", "split_seed", "images", "mean", "std", "precision")
-"""Fields of a recipe that its teachers have as well."""
+"""Fields of a recipe that its teachers share."""
 FOLDER = "teachers"
-"""In a run directory: a folder for each teacher, with a run's files but for metrics, since it is never measured."""
+"""In a run directory: it has a folder for each teacher, with the files of a run but no metrics."""
 
 
 class Teachers:
-    """Finished networks, a few of which, drawn anew for every batch, are asked together."""
+    """Trained networks. For each batch a few of them are picked at random and predict together."""
 
     def __init__(self, networks: Sequence[Network], recipe: Recipe, generator: Generator) -> None:
-        """Take them as they are.
+        """Keep the networks.
 
         Args:
             networks: in evaluation mode, on the device of the batches.
-            recipe: says how many are asked of a batch.
-            generator: on the CPU; draws which.
+            recipe: decides how many teachers predict a batch.
+            generator: on the CPU; picks the teachers.
         """
         self.networks, self.recipe, self.generator = networks, recipe, generator
 
     def predict(self, image: Tensor, addend: Tensor) -> Output:
-        """The mean of their probabilities for a batch, as logarithms: [B, 10] and [B, S].
+        """Return the mean of the picked teachers' probabilities for a batch, as logarithms: [B, 10] and [B, S].
 
-        The loss is linear in these probabilities, so that asking a few at random teaches on average what asking all
-        would, for a part of the time.
+        The loss is linear in these probabilities. So a few random teachers give on average the same gradient as all of them, in
+        a part of the time.
         """
         order = torch.randperm(len(self.networks), generator=self.generator)
         chosen = [self.networks[one] for one in order[: self.recipe.teachers_per_batch].tolist()]
@@ -58,9 +58,10 @@ class Teachers:
 
 
 def adapt_recipes(recipe: Recipe) -> list[Recipe]:
-    """The recipes of its teachers: their systems' own, for the task, images, adder and precision of their student.
+    """Return the recipes of the teachers: those of their systems, with the task, images, adder and precision of the student.
 
-    Each has a seed of its own, drawn from the recipe's, but learns from the very images of the student, and from labels.
+    Each teacher has a seed of its own, derived from the recipe's. It learns from exactly the images of the student, and from
+    labels.
 
     Raises:
         InputError: an unknown system.
@@ -72,7 +73,7 @@ def adapt_recipes(recipe: Recipe) -> list[Recipe]:
 
 
 def list_teachers(run: Run) -> list[Run]:
-    """The runs of a run's teachers; those that were never started are made, and not trained.
+    """Return the runs of a run's teachers. A run that does not exist yet is made, but not trained.
 
     Raises:
         InputError: an unknown system, or a directory that cannot be made.

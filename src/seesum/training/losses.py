@@ -1,4 +1,4 @@
-"""Digit + sum -> one number to descend, and its two parts."""
+"""Combine the losses of digit and sum into one number for training."""
 
 from __future__ import annotations
 
@@ -16,55 +16,55 @@ from seesum.networks.contract import Output
 
 
 class Loss(NamedTuple):
-    """Scalars, in nats, means over the batch."""
+    """Scalars in nats, means over the batch."""
 
     total: Tensor
-    """What training descends."""
+    """What training minimises."""
     digit: Tensor
-    """Negative log-likelihood of the digits, not smoothed."""
+    """Negative log-likelihood of the digits, without smoothing."""
     sum: Tensor
     """Negative log-likelihood of the answers."""
 
 
 class LossCombination(NamedTuple):
-    """One way in which the two parts become one."""
+    """One way to combine the two losses."""
 
-    join: Callable[[Tensor, Tensor], Tensor]
+    combine: Callable[[Tensor, Tensor], Tensor]
     reason: str
-    """Why one would, for the report."""
+    """Why one would choose it, for the report."""
 
 
 LOSSES = {
     "sum": LossCombination(
         lambda digit, sum_: digit + sum_,
-        "The two are added, so each output is learned for its own sake, and the sum also teaches the digit where the adder "
-        "lets its gradient through.",
+        "The two losses are added. So each output is learned for its own sake, and the sum also teaches the digit where the "
+        "adder lets its gradient through.",
     ),
     "average": LossCombination(
         lambda digit, sum_: (digit + sum_) / 2,
-        "The mean of the two is descended: the same minimum as their sum, at half the gradient.",
+        "The mean of both losses is minimised: the same minimum as their sum, at half the gradient.",
     ),
 }
-"""How the two parts become one. Networks give log-probabilities, so cross-entropy is the negative log-likelihood here."""
+"""The ways to combine both losses. Networks give log-probabilities, so cross-entropy is the negative log-likelihood here."""
 
 
 def compute_loss(
     output: Output, addend: Tensor, digit: Tensor, answer: Tensor, recipe: Recipe, soft_targets: Output | None = None
 ) -> Loss:
-    """Loss of a batch.
+    """Compute the loss of a batch.
 
-    Where there is no digit, every digit should be as likely as another, and every answer as likely as the digits make it:
-    the cross-entropy against that joins the total (Hendrycks et al. 2019, "Deep anomaly detection with outlier exposure",
-    arXiv 1812.04606), but not the parts.
+    Where an image shows no digit, the target is uniform over the digits, and over the answers as far as the digits make them.
+    The cross-entropy against that target is part of the total (Hendrycks et al. 2019, "Deep anomaly detection with outlier
+    exposure", arXiv 1812.04606), but not of the digit and sum losses.
 
     Args:
         output: of the network, [B, 10] and [B, S].
         addend: [B] int64.
-        digit: [B] int64, or ``NO_DIGIT``, but that only where the recipe draws non-digits.
+        digit: [B] int64, or ``NO_DIGIT``, which only occurs where the recipe has synthetic non-digits.
         answer: [B] int64, answer classes, or ``NO_DIGIT``.
-        recipe: says how the parts are joined and how far the digit's target is smoothed.
-        soft_targets: what teachers say of the batch. Then the total is the cross-entropy against that instead of the labels, where
-            there is a digit; the parts are still those of the labels.
+        recipe: decides how the losses are combined and how much the digit's target is smoothed.
+        soft_targets: predictions of the teachers for the batch. Where there is a digit, the total is then the cross-entropy
+            against these instead of the labels. The digit and sum losses are still those of the labels.
     """
     if not recipe.synthetic_non_digits:
         return _compute_digit_loss(output, digit, answer, recipe, soft_targets)
@@ -75,12 +75,12 @@ def compute_loss(
     blank = _take(output, ~known)
     table = torch.from_numpy(OPERATIONS[recipe.operation].tabulate()).to(addend.device)  # [10, 10]: digit, addend
     answers = blank.sum_logp.gather(1, table.T[addend[~known]])
-    even = _join(recipe)(-blank.digit_logp.mean(1).sum(), -answers.mean(1).sum())
+    even = _combination(recipe)(-blank.digit_logp.mean(1).sum(), -answers.mean(1).sum())
     return loss._replace(total=(known.sum() * loss.total + even) / len(known))
 
 
 def _compute_digit_loss(output: Output, digit: Tensor, answer: Tensor, recipe: Recipe, soft_targets: Output | None) -> Loss:
-    """Loss of samples that all show a digit; nothing for none of them."""
+    """Compute the loss of samples that all show a digit; 0 for no samples."""
     count = max(1, len(digit))
     digit_loss, sum_loss = (
         functional.nll_loss(logp, truth, reduction="sum") / count for logp, truth in zip(output, (digit, answer), strict=True)
@@ -92,12 +92,12 @@ def _compute_digit_loss(output: Output, digit: Tensor, answer: Tensor, recipe: R
         aims = [(1 - recipe.label_smoothing) * digit_loss + recipe.label_smoothing * even, sum_loss]
     else:
         aims = [digit_loss, sum_loss]
-    return Loss(_join(recipe)(*aims), digit_loss, sum_loss)
+    return Loss(_combination(recipe)(*aims), digit_loss, sum_loss)
 
 
 def _take(output: Output, rows: Tensor) -> Output:
     return Output(*(logp[rows] for logp in output))
 
 
-def _join(recipe: Recipe) -> Callable[[Tensor, Tensor], Tensor]:
-    return look_up(LOSSES, recipe.loss, "loss").join
+def _combination(recipe: Recipe) -> Callable[[Tensor, Tensor], Tensor]:
+    return look_up(LOSSES, recipe.loss, "loss").combine

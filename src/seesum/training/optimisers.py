@@ -1,7 +1,7 @@
-"""How weights move down the gradient: Adam, AdamW, SGD and Muon, over torch's fused kernels.
+"""Optimisers: Adam, AdamW, SGD and Muon, with torch's fused kernels.
 
-Not ``torch.optim``, although tests hold the first three equal to it bit for bit: its constructor imports the compiler
-``torch._dynamo``, which takes a second here, as long as the whole training of ``fast``.
+``torch.optim`` has the first three, and tests hold these equal to it bit for bit. But its constructor imports the compiler
+``torch._dynamo``, which takes a second here: as long as the whole training of ``fast``.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from seesum.networks.network import Network
 
 
 class Optimiser:
-    """What all have in common: weights, what is remembered of each, and one step."""
+    """The base class of all optimisers: weights, a state for each, and one step."""
 
     def __init__(self, weights: list[Tensor], recipe: Recipe) -> None:
-        """Remember nothing yet.
+        """Start with an empty state for each weight.
 
         Args:
-            weights: what is moved, in an order that is the same in every run.
-            recipe: says rates, decay rates and weight decay.
+            weights: the weights that are moved, in an order that is the same in every run.
+            recipe: decides rates, decay rates and weight decay.
         """
         self.weights, self.recipe = weights, recipe
         self.state: list[dict[str, Tensor]] = [self.start(weight) for weight in weights]
 
     def start(self, weight: Tensor) -> dict[str, Tensor]:
-        """What is remembered of a weight before the first step; tensors of its shape lie in memory as it does."""
+        """Return the state of a weight before the first step. Tensors of its shape have its memory layout."""
         raise NotImplementedError
 
     @torch.no_grad()
     def step(self, factor: float) -> None:
-        """Move every weight that has a gradient, with the recipe's rates times ``factor``, and forget the gradients."""
+        """Move every weight that has a gradient, with the recipe's rates times ``factor``, and delete the gradients."""
         moved = [place for place, weight in enumerate(self.weights) if weight.grad is not None]
         if moved:
             self.move([self.weights[place] for place in moved], [self.state[place] for place in moved], factor)
@@ -43,18 +43,18 @@ class Optimiser:
             weight.grad = None
 
     def move(self, weights: list[Tensor], state: list[dict[str, Tensor]], factor: float) -> None:
-        """One step of weights that all have a gradient."""
+        """Do one step of weights that all have a gradient."""
         raise NotImplementedError
 
 
 class Adam(Optimiser):
-    """Adam (Kingma & Ba 2015, arXiv 1412.6980), weight decay as part of the gradient."""
+    """Adam (Kingma & Ba 2015, arXiv 1412.6980), with weight decay as part of the gradient."""
 
     fused = staticmethod(torch._fused_adam_)
 
     def start(self, weight: Tensor) -> dict[str, Tensor]:
         """See ``Optimiser.start``."""
-        step = torch.zeros((), device=weight.device)  # fused kernels read it where the weight is
+        step = torch.zeros((), device=weight.device)  # fused kernels read it on the weight's device
         return {"step": step, "exp_avg": torch.zeros_like(weight), "exp_avg_sq": torch.zeros_like(weight)}
 
     def move(self, weights: list[Tensor], state: list[dict[str, Tensor]], factor: float) -> None:
@@ -79,7 +79,7 @@ class Adam(Optimiser):
 
 
 class AdamW(Adam):
-    """Adam with weight decay apart from the gradient (Loshchilov & Hutter 2019, arXiv 1711.05101)."""
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019, arXiv 1711.05101)."""
 
     fused = staticmethod(torch._fused_adamw_)
 
@@ -108,14 +108,14 @@ class Sgd(Optimiser):
 
 
 class Muon(Optimiser):
-    """Momentum made orthogonal (Jordan et al. 2024, "Muon"): each matrix moves by the same length in every direction.
+    """Orthogonalised momentum (Jordan et al. 2024, "Muon"): each matrix moves by the same length in every direction.
 
-    Weight decay is apart from the gradient, as with AdamW. With half of an epoch's steps it soft_targets ``fast`` as much as Adam
+    Weight decay is decoupled from the gradient, as in AdamW. With half of an epoch's steps Muon taught ``fast`` as much as Adam
     with three quarters of them (LOG.md).
     """
 
     SHARPENINGS = 3
-    """Newton-Schulz steps. Of ``fast`` on validation images, 2 gave 0.1 points less, 5 no more for a tenth more time."""
+    """Newton-Schulz steps. On validation images ``fast`` loses 0.1 points with 2; 5 gain nothing and take a tenth more time."""
 
     def start(self, weight: Tensor) -> dict[str, Tensor]:
         """See ``Optimiser.start``."""
@@ -134,15 +134,15 @@ class Muon(Optimiser):
 
 
 class MuonAndAdam(Optimiser):
-    """Muon for the encoder's matrices (convolutions as [outputs, inputs x height x width]), Adam for all the rest."""
+    """Muon for the encoder's matrices (convolutions as [outputs, inputs x height x width]), Adam for all other weights."""
 
     def __init__(self, weights: list[Tensor], recipe: Recipe, matrices: list[Tensor]) -> None:
-        """Share out the weights.
+        """Divide the weights between both.
 
         Args:
             weights: all that are moved.
             recipe: as for every optimiser.
-            matrices: those of them that are Muon's.
+            matrices: those of them that Muon moves.
         """
         whose = {id(matrix) for matrix in matrices}
         rest = [weight for weight in weights if id(weight) not in whose]
@@ -157,9 +157,10 @@ class MuonAndAdam(Optimiser):
 
 
 def orthogonalise(matrix: Tensor, steps: int) -> Tensor:
-    """A matrix [M, N] with the same singular vectors and singular values near 1, in the matrix's precision.
+    """Return a matrix [M, N] with the same singular vectors and singular values near 1, in the matrix's precision.
 
-    Newton-Schulz iteration with the quintic coefficients of Jordan et al. 2024; few steps leave values of 0.5 to 1.2.
+    This is the Newton-Schulz iteration with the quintic coefficients of Jordan et al. 2024. A few steps leave singular values
+    of 0.5 to 1.2.
     """
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     wide = wide / (wide.norm() + 1e-7)
@@ -184,7 +185,7 @@ OPTIMISERS: dict[str, Callable[[Network, Recipe], Optimiser]] = {
 
 
 def build_optimiser(network: Network, recipe: Recipe) -> Optimiser:
-    """The optimiser of a recipe for a network's weights.
+    """Build the optimiser of a recipe for a network's weights.
 
     Raises:
         InputError: an unknown name.

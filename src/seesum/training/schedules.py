@@ -12,16 +12,16 @@ SCHEDULES: dict[str, Callable[[float, Recipe], float]] = {
     "one-cycle": lambda done, recipe: _one_cycle(done, recipe.warmup),
     "triangle": lambda done, recipe: _triangle(done, recipe.warmup),
 }
-"""Share of the steps done (0 to 1) -> factor on the learning rate. They keep no state: the step says all."""
+"""Share of the steps done (0 to 1) -> factor on the learning rate. A schedule has no state: the step decides everything."""
 
 
 def _one_cycle(done: float, warmup: float) -> float:
-    """Linear from 1 % to the peak, then a cosine down to nothing (after Smith 2018, arXiv 1803.09820)."""
+    """Rise linearly from 1 % to the peak, then fall to nothing along a cosine (after Smith 2018, arXiv 1803.09820)."""
     if done < warmup:
         return 0.01 + 0.99 * done / warmup
     return 0.5 + 0.5 * math.cos(math.pi * (done - warmup) / (1 - warmup))
 
 
 def _triangle(done: float, warmup: float) -> float:
-    """Linear from 1 % to the peak, then linear down to nothing."""
+    """Rise linearly from 1 % to the peak, then fall linearly to nothing."""
     return 0.01 + 0.99 * done / warmup if done < warmup else (1 - done) / (1 - warmup)

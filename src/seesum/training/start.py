@@ -69,9 +69,9 @@ def check_recipe(recipe: Recipe) -> None:
 
 
 def resolve_precision(recipe: Recipe, device_name: str) -> Recipe:
-    """The recipe with ``auto`` replaced by what the device has.
+    """Return the recipe with the precision ``auto`` replaced by what the device supports.
 
     Raises:
-        InputError: an unknown precision, or a device that is not here.
+        InputError: an unknown precision, or a device that this machine does not have.
     """
     return recipe.replaced({"precision": native_precision(recipe.precision, resolve_device(device_name))})

@@ -1,4 +1,4 @@
-"""All that changes in training: weights, their average, the optimiser, the generators; how it starts, is kept and read."""
+"""Everything that changes in training: weights, their average, the optimiser, the generators; and its checkpoint."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from seesum.training.schedules import SCHEDULES
 
 
 class State:
-    """All that changes in training, and so all that a checkpoint holds."""
+    """Everything that changes in training, and so everything that a checkpoint holds."""
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
-        """Fresh weights, drawn by torch's global generator, which the caller has seeded."""
+        """Build the network with new weights from torch's global generator, which the caller has seeded."""
         self.recipe, self.device = recipe, device
         self.network: Network = build_network(recipe).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if recipe.batch_size == 1 and any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.network.modules()):
@@ -36,10 +36,10 @@ class State:
         self.seconds = 0.0
 
     def update_average(self) -> None:
-        """Move the averaged weights after the network's; counters are copied.
+        """Move the averaged weights towards the network's; counters are copied.
 
-        The first steps weigh more, or much of the weights that were drawn at random would be left in a short training: of
-        0.998 nine tenths after fifty steps. After 4,500 steps that makes no difference.
+        The first steps weigh more. Otherwise a short training would keep much of the random initial weights: with a decay of
+        0.998, nine tenths of them after fifty steps. After 4,500 steps this makes no difference.
         """
         ema = min(self.recipe.ema_decay, (1 + self.step) / (10 + self.step))
         for name, value in self.network.state_dict().items():
@@ -50,7 +50,7 @@ class State:
 
     @contextmanager
     def averaged(self) -> Iterator[Network]:
-        """The network with its averaged weights, where the recipe has them, for the length of a block."""
+        """Use the averaged weights in the network within a block, where the recipe has them."""
         if not self.average:
             yield self.network
             return
@@ -76,10 +76,10 @@ class State:
         save_tensors(run.directory / "checkpoint.safetensors", tensors, counters)
 
     def load(self, run: Run) -> None:
-        """Go back to what ``save`` wrote.
+        """Go back to the state that ``save`` wrote.
 
         Raises:
-            InputError: the checkpoint is missing, damaged, or not this network's.
+            InputError: the checkpoint is missing, damaged, or of another network.
         """
         path = run.directory / "checkpoint.safetensors"
         tensors, counters = load_tensors(path)
@@ -93,7 +93,7 @@ class State:
             raise InputError(f"{path} does not fit the network {self.recipe.system!r}; train the run anew") from error
         for name, tensor in parts["optimiser"].items():
             index, _, key = name.partition(".")
-            # fused kernels walk storage, not indices: copied into place, a state lies in memory as its weight does
+            # fused kernels walk storage, not indices: a copy into place keeps the memory layout of the weight
             self.optimiser.state[int(index)][key].copy_(tensor)
         self.average = {name: value.to(self.device) for name, value in parts["average"].items()}
         self.generator.set_state(parts["generator"]["batches"])

@@ -1,19 +1,19 @@
-"""What one can do, a function per verb. The command line calls these functions, and so do users of Python.
+"""The public functions of the package, called verbs. The command line calls them, and so do Python users.
 
 Read the files in this order:
 
-- ``train.py``: train a system
-- ``evaluate.py``: measure a run
-- ``predict.py``: answer pictures or test images
-- ``calibrate.py``: set temperature and confidence threshold
+- ``train.py``: train a system and evaluate it
+- ``evaluate.py``: compute the metrics of a run
+- ``predict.py``: answer pictures or random test images
+- ``calibrate.py``: set the temperature and the confidence threshold of a run
 - ``show.py``: draw samples or a learned table
-- ``report.py``: write a run's report
+- ``report.py``: write the report of a run
 - ``export.py``: write an ONNX file
-- ``study.py``: one recipe, several seeds
-- ``reproduce.py``: published systems as published
-- ``compare.py``: one encoder, every adder
-- ``serve.py``: a page to draw on, and an HTTP API
+- ``study.py``: train one recipe with several seeds
+- ``reproduce.py``: train published systems as published
+- ``compare.py``: train one encoder with every adder
+- ``serve.py``: serve a page to draw on and an HTTP API
 - ``systems.py``: list the systems
 
-Add a verb as a file with a function of its name, its name in ``seesum/__init__.py``, and a command in ``cli/``.
+Add a verb as a file with a function of the same name. Add the name to ``seesum/__init__.py`` and a command to ``cli/``.
 """

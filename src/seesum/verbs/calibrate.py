@@ -1,4 +1,4 @@
-"""The verb calibrate: set a run's temperature and confidence threshold, chosen on images that its twin was not trained on."""
+"""The verb calibrate: choose the temperature and the confidence threshold of a run with the help of its twin."""
 
 from __future__ import annotations
 
@@ -32,55 +32,58 @@ def calibrate(
     target: float | None = None,
     data: PathLike | None = None,
 ) -> dict[str, Any]:
-    """Set a run's temperature and its confidence threshold, below which an answer is marked unsure.
+    """Set the temperature and the confidence threshold of a run. Answers below the threshold are marked unsure.
 
-    Both are chosen on the answers of a twin to images that the twin was not trained on: its validation images or, for a network
-    that reads people's own pictures, labelled pictures, prepared as for an answer. Pictures without ink, or not with one digit,
-    count as not accepted. Writes ``calibration.json``, and ``metrics.json`` anew: the probabilities change, but not the digit
-    that is most probable.
+    Both values are chosen from the answers of a twin to images that the twin was not trained on. These are its validation
+    images. For a network that reads people's own pictures, they can also be labelled pictures. Pictures are prepared as
+    for ``predict``. A picture without ink, or with no digit or several, counts as not accepted.
+
+    The function writes ``calibration.json``, and writes ``metrics.json`` again. The probabilities change, but the most
+    probable digit does not.
 
     Args:
-        run: to be calibrated: a Run, a run directory, or ``latest``.
-        twin: a finished run of the same recipe with ``split="validate"``, whatever its seed.
-        pictures: folder with pictures in folders ``0`` to ``9``, of digits that the twin was not trained on.
-        target: share of the accepted answers that should be right; None for 0.999 with validation images and 0.995 with
-            pictures.
+        run: the run to calibrate: a Run, a run directory, or ``latest``.
+        twin: a finished run of the same recipe with ``split="validate"``. Its seed may differ.
+        pictures: folder with subfolders ``0`` to ``9``, with pictures of digits that the twin was not trained on. None
+            for the validation images.
+        target: wanted share of right answers among the accepted ones. None for 0.999 with validation images and 0.995
+            with pictures.
         data: as in ``train``.
 
     Returns:
-        What ``calibration.json`` holds: ``temperature``, ``confidence_threshold``, and what they were chosen on.
+        The content of ``calibration.json``: ``temperature``, ``confidence_threshold``, and what they were chosen on.
 
     Raises:
-        InputError: no such runs; a twin of another recipe, of other data or without validation images; an adder without digit
-            logits; a folder without labelled pictures, or with other files among them; or too few images to show that the
-            target is reached.
+        InputError: a run does not exist or is not finished; the run is a shipped one; the twin has another recipe, other
+            data or no validation images; the adder has no digit logits; the target is not between 0 and 1; the folder
+            has no labelled pictures or other files among them; or there are too few images for the target.
     """
-    found, other = find_run(run), find_run(twin)
-    refuse_shipped(found)
-    _refuse_twin(found, other)
+    calibrated, twin_run = find_run(run), find_run(twin)
+    refuse_shipped(calibrated)
+    _refuse_twin(calibrated, twin_run)
     target = (0.999 if pictures is None else 0.995) if target is None else target
     if not 0 < target < 1:
-        raise InputError(f"the target is {target}; expected a share of right answers above 0 and below 1, such as 0.999")
-    metrics = found.metrics
-    own, name = found.load_splits(data).evaluation_images(test=metrics["evaluated_on"] == "test")
-    held = _take_validation(other, data) if pictures is None else _prepare_folder(Path(pictures))
-    _refuse_few(held, target)
-    chosen = _choose_calibration(other, held, target)
-    values = {**chosen, "twin": {name: other.info[name] for name in ("command", "commit", "started")}}
-    probabilities = _predict_at(found.load_network(), found.recipe, chosen["temperature"], own)
-    measured = compute_metrics(probabilities, own, found.recipe)
-    write_json(found.directory / "calibration.json", values)
-    write_json(found.directory / "metrics.json", {**metrics, "evaluated_on": name, **measured})
+        raise InputError(f"the target is {target}; expected a share of right answers between 0 and 1, such as 0.999")
+    metrics = calibrated.metrics
+    labelled, split = calibrated.load_splits(data).evaluation_images(test=metrics["evaluated_on"] == "test")
+    calibration_set = _take_validation(twin_run, data) if pictures is None else _prepare_folder(Path(pictures))
+    _refuse_few(calibration_set, target)
+    chosen = _choose_calibration(twin_run, calibration_set, target)
+    values = {**chosen, "twin": {name: twin_run.info[name] for name in ("command", "commit", "started")}}
+    probabilities = _predict_at(calibrated.load_network(), calibrated.recipe, chosen["temperature"], labelled)
+    new_metrics = compute_metrics(probabilities, labelled, calibrated.recipe)
+    write_json(calibrated.directory / "calibration.json", values)
+    write_json(calibrated.directory / "metrics.json", {**metrics, "evaluated_on": split, **new_metrics})
     return values
 
 
 class _CalibrationSet(NamedTuple):
-    """What a calibration is chosen on."""
+    """The images that a calibration is chosen on."""
 
     labelled: LabelledImages
     """Images that the twin answers."""
     counts: dict[str, int]
-    """How many images there were of each kind, those included that were not answered."""
+    """Number of images of each kind, including pictures that were not answered."""
 
 
 def _take_validation(twin: Run, data: PathLike | None) -> _CalibrationSet:
@@ -89,11 +92,11 @@ def _take_validation(twin: Run, data: PathLike | None) -> _CalibrationSet:
 
 
 def _prepare_folder(folder: Path) -> _CalibrationSet:
-    """Prepare the pictures in the folders 0 to 9 of a folder; hidden files are left out."""
+    """Prepare the pictures in the subfolders 0 to 9 of a folder; hidden files are ignored."""
     files = [(path, digit) for digit in range(10) for path in sorted((folder / str(digit)).glob("[!.]*")) if path.is_file()]
     if not files:
         raise InputError(
-            f"{folder} holds no labelled pictures; put those of each digit into a folder named 0, 1, ... or 9 in it"
+            f"{folder} holds no labelled pictures; put the pictures of each digit into a subfolder with its name, 0 to 9"
         )
     counts, images, digits = {"pictures": 0, "pictures_without_ink": 0, "pictures_not_of_one": 0}, [], []
     for path, digit in files:
@@ -113,9 +116,9 @@ def _prepare_folder(folder: Path) -> _CalibrationSet:
     return _CalibrationSet(LabelledImages(np.stack(images), np.array(digits)), counts)
 
 
-def _refuse_few(held: _CalibrationSet, target: float) -> None:
-    """Make sure that one wrong answer would be seen: with 200 pictures it is 0.5 %."""
-    needed, given = math.ceil(round(1 / (1 - target), 6)), len(held.labelled.digits)
+def _refuse_few(calibration_set: _CalibrationSet, target: float) -> None:
+    """Make sure that there are enough images to see one wrong answer: of 200 images, one is 0.5 %."""
+    needed, given = math.ceil(round(1 / (1 - target), 6)), len(calibration_set.labelled.digits)
     if given < needed:
         raise InputError(
             f"{given} images cannot show that {target:.2%} of the accepted answers are right; give at least {needed}, or a "
@@ -124,47 +127,56 @@ def _refuse_few(held: _CalibrationSet, target: float) -> None:
 
 
 def _predict_at(network: Network, recipe: Recipe, temperature: float, labelled: LabelledImages) -> Probabilities:
-    """Return the probabilities that a network gives when its digit logits are divided by a temperature."""
+    """Set the temperature of a network, and return its probabilities for images with every addend."""
     import torch
 
     network.temperature = temperature
     return predict_every_addend(network, labelled.images, recipe, torch.device("cpu"))
 
 
-def _choose_calibration(twin: Run, held: _CalibrationSet, target: float) -> dict[str, Any]:
-    """Choose temperature and threshold, and measure what they give."""
-    labelled, network, recipe = held.labelled, twin.load_network(), twin.recipe
+def _choose_calibration(twin: Run, calibration_set: _CalibrationSet, target: float) -> dict[str, Any]:
+    """Choose the temperature and the confidence threshold, and measure their effect."""
+    labelled, network, recipe = calibration_set.labelled, twin.load_network(), twin.recipe
     operation = OPERATIONS[recipe.operation]
     before = _predict_at(network, recipe, 1.0, labelled)
     temperature = fit_temperature(before.digit_p[:, 0], labelled.digits)
     after = _predict_at(network, recipe, temperature, labelled)
     threshold, accepted = choose_threshold(after, labelled.digits, operation, target)
-    accepted["coverage"] *= len(labelled.digits) / sum(held.counts.values())
+    accepted["coverage"] *= len(labelled.digits) / sum(calibration_set.counts.values())
     names = ("digit_ece", "sum_ece", "digit_loss", "sum_loss")
     measured = {
-        key: compute_pair_metrics(one, labelled.digits, operation) for key, one in (("before", before), ("after", after))
+        key: compute_pair_metrics(probabilities, labelled.digits, operation)
+        for key, probabilities in (("before", before), ("after", after))
     }
     return {
         **Calibration(temperature, threshold).to_dict(),
         "target": target,
-        "chosen_on": held.counts,
+        "chosen_on": calibration_set.counts,
         "accepted": accepted,
-        **{key: {name: one[name] for name in names} for key, one in measured.items()},
+        **{key: {name: metrics[name] for name in names} for key, metrics in measured.items()},
         "coverage": compute_coverage(after, labelled.digits, operation),
     }
 
 
 def _refuse_twin(run: Run, twin: Run) -> None:
+    """Make sure that two finished runs are twins, and that their adder can be calibrated."""
     from seesum.networks.adders import ADDERS
 
     for one in (run, twin):
         one.check_finished()
     if twin.recipe.split == "full":
         raise InputError(f"{twin.directory} has no validation images; train the twin with --split validate")
-    apart = twin.recipe.changes_from(run.recipe).keys() - {"split", "split_seed", "seed"}
-    if apart:
-        raise InputError(f"{twin.directory} is no twin of {run.directory}: their recipes differ in {', '.join(sorted(apart))}")
+    differences = twin.recipe.changes_from(run.recipe).keys() - {"split", "split_seed", "seed"}
+    if differences:
+        names = ", ".join(sorted(differences))
+        raise InputError(
+            f"{twin.directory} is not a twin of {run.directory}: their recipes differ in {names}; use a twin of the same recipe"
+        )
     if twin.info["data"]["sha256"] != run.info["data"]["sha256"]:
-        raise InputError(f"{twin.directory} is no twin of {run.directory}: it was trained on other data")
+        raise InputError(
+            f"{twin.directory} is not a twin of {run.directory}: it was trained on other data; train a twin on the same data"
+        )
     if not ADDERS[run.recipe.adder].reads_logits:
-        raise InputError(f"the adder {run.recipe.adder} has no digit logits to divide by a temperature; use another adder")
+        raise InputError(
+            f"the adder {run.recipe.adder} has no digit logits to divide by a temperature; calibrate a run with another adder"
+        )

@@ -1,4 +1,4 @@
-"""The verb compare: one encoder with every adder, in several conditions."""
+"""The verb compare: train one encoder with every adder, in several conditions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from seesum.networks.adders import ADDERS
 from seesum.networks.tables import TableAdder
 from seesum.showing.charts import draw_comparison, draw_tables
 from seesum.showing.plots import save_figure
-from seesum.studies.comparisons import COMMON, ENCODER, compare_study, find_adders, list_conditions, trace_learning
+from seesum.studies.comparisons import ENCODER, SHARED_RECIPE, compare_study, find_adders, list_conditions, trace_learning
 from seesum.studies.tables import ResultTable, choose_folder, merge_rows
 from seesum.verbs.study import study
 
@@ -25,39 +25,41 @@ def compare(
 ) -> ResultTable:
     """Train the same encoder with every adder: on all images, on few, with pairs held out, and on other operations.
 
-    The runs are measured on the validation images. Finished runs are kept under ``runs``, so a stopped comparison continues.
+    The runs are evaluated on the validation images. Finished runs are kept under ``runs``, so that the same call continues a
+    stopped comparison.
 
     Args:
         *adders: names in ``ADDERS``; none for all.
-        seeds: n, at least 1.
+        seeds: number of seeds, at least 1.
         data: as in ``train``.
-        out: folder for ``adders.csv`` (rows of other adders in it are kept), ``adders.png`` and, with ``table`` among
-            the adders, ``operations.png``. None as in ``reproduce``.
+        out: folder for ``adders.csv``, ``adders.png`` and, if ``table`` is among the adders, ``operations.png``. Rows of
+            other adders are kept. None for ``results`` or, with other data or ``changes``, for ``runs/trial``.
         device: as in ``train``.
         quiet: show no progress.
-        **changes: fields of the recipe to change in every condition, such as ``images``. Then it is a trial.
+        **changes: recipe fields to change in every condition, such as ``images``. The comparison is then only a trial.
 
     Raises:
-        InputError: an unknown adder; values as in ``train``.
+        InputError: an adder is unknown, or a value is wrong as in ``train``.
     """
-    chosen = find_adders(adders)
+    names = find_adders(adders)
     folder = choose_folder(out, data, changes)
     read_csv(folder / "adders.csv")
-    given = {name: value for name, value in changes.items() if value is not None}
+    changed = {name: value for name, value in changes.items() if value is not None}
     rows: list[dict[str, Any]] = []
     traces: dict[str, list[Any]] = {}
     tables: dict[str, Any] = {}
-    for adder in chosen:
-        for condition, setting in list_conditions(adder).items():
-            recipe = {**COMMON, **setting, **given, "adder": adder}
+    for adder in names:
+        for condition, condition_changes in list_conditions(adder).items():
+            recipe = {**SHARED_RECIPE, **condition_changes, **changed, "adder": adder}
             finished = study(ENCODER, seeds=seeds, data=data, device=device, monitor=(), plot=False, quiet=quiet, **recipe)
             rows.append(compare_study(adder, condition, finished))
-            if not setting:
+            if not condition_changes:
                 traces[adder] = trace_learning(finished)
             learned = finished.runs[0].load_network().adder
-            if isinstance(learned, TableAdder) and learned.compares_operations and setting.keys() <= {"operation"}:
-                tables[setting.get("operation", "add")] = learned.tabulate().detach().numpy()
-    merge_rows(folder / "adders.csv", "adder", chosen, rows, list(ADDERS))
+            shown = condition_changes.keys() <= {"operation"}
+            if shown and isinstance(learned, TableAdder) and learned.compares_operations:
+                tables[condition_changes.get("operation", "add")] = learned.tabulate().detach().numpy()
+    merge_rows(folder / "adders.csv", "adder", names, rows, list(ADDERS))
     save_figure(draw_comparison(rows, traces), folder / "adders.png")
     if tables:
         save_figure(draw_tables(tables), folder / "operations.png")

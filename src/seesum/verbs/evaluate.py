@@ -1,4 +1,4 @@
-"""The verb evaluate: a run's metrics over all images and all ten addends."""
+"""The verb evaluate: compute the metrics of a run over all images and all ten addends."""
 
 from __future__ import annotations
 
@@ -16,18 +16,22 @@ from seesum.runs.run import Run
 
 
 def evaluate(run: PathLike | Run | OnnxModel = LATEST, *, data: PathLike | None = None, test: bool = False) -> dict[str, Any]:
-    """Measure a run over all images x 10 addends; returns ``metrics.json`` with details per digit, per addend and by coverage.
+    """Compute the metrics of a run over all images x 10 addends.
 
-    A run that has validation images is measured on them, unless ``data`` or ``test`` is given; any other on the test images.
+    A run with validation images is evaluated on them, unless ``data`` or ``test`` is given. Every other run is evaluated on
+    the test images.
 
     Args:
-        run: a Run, a shipped network's name, a run directory, an ONNX file, or ``latest``, the newest run.
+        run: a Run, the name of a shipped network, a run directory, an ONNX file, or ``latest`` for the newest run.
         data: folder of IDX files whose test images are used; None for the data of the run.
-        test: use the test images of a run that has validation images.
+        test: use the test images even if the run has validation images.
+
+    Returns:
+        The content of ``metrics.json``, with accuracies per digit, per addend and by coverage.
 
     Raises:
-        InputError: no such run or file, damaged weights, or data that cannot be read.
-        JobError: an ONNX file, and ONNX Runtime is not installed.
+        InputError: the run or file does not exist, its weights are damaged, or the data cannot be read.
+        JobError: ``run`` is an ONNX file, and ONNX Runtime is not installed.
     """
     found = find_run_or_model(run)
     if isinstance(found, Run):

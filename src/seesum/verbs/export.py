@@ -1,4 +1,4 @@
-"""The verb export: a finished run -> an ONNX file that answers without torch."""
+"""The verb export: write the network of a finished run as an ONNX file that runs without torch."""
 
 from __future__ import annotations
 
@@ -13,18 +13,22 @@ if TYPE_CHECKING:
 
 
 def export(run: PathLike | Run = LATEST, *, to: PathLike, float_images: bool = False) -> Export:
-    """Write a finished run's network as an ONNX file, after comparing the file with the network.
+    """Write the network of a finished run as an ONNX file.
 
-    The graph takes both inputs and gives both outputs as probabilities. Normalisation, temperature and views are inside it, and
-    it takes any batch size.
+    The graph takes both inputs, and gives the probabilities of both outputs. It includes normalisation, temperature and views,
+    and accepts any batch size. Before the file is written, its output is compared with that of the network.
 
     Args:
-        run: a Run, a shipped network's name, a run directory, or ``latest``.
-        to: the ONNX file.
-        float_images: images go in as float32 instead of uint8, 0..255 as well, but not rounded.
+        run: a Run, the name of a shipped network, a run directory, or ``latest``.
+        to: path of the ONNX file.
+        float_images: the graph takes images as float32 instead of uint8. The range is 0..255 in both cases, but float32 is
+            not rounded.
+
+    Returns:
+        Path and size of the file, and the largest difference of a probability between file and network.
 
     Raises:
-        InputError: no such run, an unfinished one, or a file that cannot be written.
+        InputError: the run does not exist or is not finished, or the file cannot be written.
         JobError: a package of the extra ``export`` is missing, or file and network differ by more than 1e-4.
     """
     from seesum.reading.exporting import export_network

@@ -1,4 +1,4 @@
-"""The verb predict: pictures, or random test images -> a network's answers. It imports no torch where ONNX Runtime answers."""
+"""The verb predict: answer pictures or random test images. torch is not imported if ONNX Runtime computes the answers."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from seesum.runs.run import Run
 from seesum.showing.plots import Explanation, caption_answer, draw_explanations, draw_grid, save_figure
 
 MOST_EXPLAINED = 50
-"""Pictures whose steps are drawn into one file."""
+"""Largest number of pictures that ``explain`` puts into one file."""
 
 
 class Prediction(NamedTuple):
-    """A network's answer to one picture and one addend."""
+    """The answer to one picture and one addend."""
 
     picture: str
-    """Its file, or its place among the test images."""
+    """Its file name, or its place among the test images."""
     addend: int
     answer: Answer
     digit: int | None
-    """What the picture really shows, where that is known."""
+    """The true digit, if it is known."""
 
 
 class _Inputs(NamedTuple):
-    """N pictures, prepared, and their addends."""
+    """N prepared pictures and their addends."""
 
     names: list[str]
     prepared: list[Prepared]
     addends: Digits
     """int64 [N]."""
     digits: list[int | None]
-    """What the pictures really show, where that is known."""
+    """The true digits, where they are known."""
 
 
 def predict(
@@ -59,70 +59,76 @@ def predict(
 
     Args:
         pictures: one picture or several: paths, patterns of paths such as ``digits/*.jpg``, bytes, PIL images or arrays.
-        add: the addend, 0..9; needed with pictures.
-        run: a Run, a shipped network's name, a run directory, an ONNX file, ``latest``, or None for the shipped ``hand``.
-        random: instead of pictures, this many random test images with random addends.
-        seed: decides which images and addends are random.
-        plot: PNG file for a grid of the images as the network saw them, with answers; wrong ones are marked.
-        explain: PNG file with a row for each picture: the steps of its preparation, where the ink is that speaks for the answer,
-            and the probabilities of both outputs.
-        data: with ``random``, where the images of a network trained on a data set of one's own are now.
+        add: the addend, 0..9. Pictures need one; random test images get random addends without it.
+        run: a Run, the name of a shipped network, a run directory, an ONNX file, ``latest``, or None for the shipped ``hand``.
+        random: number of random test images to answer instead of pictures.
+        seed: seed for the choice of test images and addends.
+        plot: PNG file for a grid of the 28x28 images that the network gets, with the answers. Wrong answers are red.
+        explain: PNG file with a row for each picture: its preparation steps, the ink that counts most for the answer, and
+            the probabilities of both outputs.
+        data: with ``random``, folder of the images of a network that was trained on your own data. It is only needed if that
+            folder has moved.
 
     Raises:
         PictureError: a picture cannot be decoded or holds no ink, or no file fits a pattern.
-        InputError: neither or both of pictures and random, an addend or a seed that is none, no such run or file, more than
-            50 pictures to explain, or more test images than there are.
-        JobError: an ONNX file, and ONNX Runtime is not installed.
+        InputError: ``pictures`` and ``random`` are both given or both missing; the addend or the seed is wrong; the run or
+            file does not exist; there are more than 50 pictures to explain, or too few test images.
+        JobError: ``run`` is an ONNX file, and ONNX Runtime is not installed.
     """
-    listed = expand_patterns(list_pictures(pictures)[0])
-    _check_arguments(listed, add, random, seed, explain, data)
+    picture_list = expand_patterns(list_pictures(pictures)[0])
+    _check_arguments(picture_list, add, random, seed, explain, data)
     plot_file, explain_file = (None if path is None else check_file(path) for path in (plot, explain))
     found = find_run_or_model(run)
     reader = Reader.load(found)
-    inputs = _prepare_listed(listed, add) if random is None else _draw_test_images(found, random, add, seed, data)
+    inputs = _prepare_pictures(picture_list, add) if random is None else _sample_test_images(found, random, add, seed, data)
     answers = reader.answer_prepared(inputs.prepared, inputs.addends)
     rows = zip(inputs.names, map(int, inputs.addends), answers, inputs.digits, strict=True)
     predictions = [Prediction(*row) for row in rows]
-    captions, wrong = zip(*(_caption(one, reader.operation) for one in predictions), strict=True)
+    captions, wrong = zip(*(_caption(prediction, reader.operation) for prediction in predictions), strict=True)
     if plot_file is not None:
-        save_figure(draw_grid(np.stack([one.image for one in inputs.prepared]), captions, wrong), plot_file)
+        save_figure(draw_grid(np.stack([prepared.image for prepared in inputs.prepared]), captions, wrong), plot_file)
     if explain_file is not None:
         explanations = [
-            _explain(one, answer, caption, reader)
-            for one, answer, caption in zip(inputs.prepared, answers, captions, strict=True)
+            _explain(prepared, answer, caption, reader)
+            for prepared, answer, caption in zip(inputs.prepared, answers, captions, strict=True)
         ]
         save_figure(draw_explanations(explanations, reader.operation), explain_file)
     return predictions
 
 
 def _check_arguments(
-    listed: list[Picture], add: int | str | None, random: int | None, seed: int, explain: PathLike | None, data: PathLike | None
+    pictures: list[Picture],
+    add: int | str | None,
+    random: int | None,
+    seed: int,
+    explain: PathLike | None,
+    data: PathLike | None,
 ) -> None:
-    if bool(listed) == (random is not None):
-        raise InputError("give pictures, or --random and how many test images, and not both")
+    if bool(pictures) == (random is not None):
+        raise InputError("give either pictures or --random with a number of test images, and not both")
     if random is None and data is not None:
-        raise InputError("--data says where test images are, for --random; leave it out")
+        raise InputError("--data is the folder of test images for --random, and pictures do not need it; leave it out")
     if random is not None and random < 1:
         raise InputError(f"--random is {random}; expected a number of test images, at least 1")
     if seed < 0:
         raise InputError(f"the seed is {seed}; expected a whole number of at least 0")
-    if listed and add is None:
+    if pictures and add is None:
         raise InputError("give the number to add, 0 to 9, with --add")
-    if explain is not None and (random or len(listed)) > MOST_EXPLAINED:
-        raise InputError(f"--explain draws at most {MOST_EXPLAINED} pictures in one; give fewer")
+    if explain is not None and (random or len(pictures)) > MOST_EXPLAINED:
+        raise InputError(f"--explain shows at most {MOST_EXPLAINED} pictures in one file; give fewer")
 
 
-def _prepare_listed(listed: list[Picture], add: int | str | None) -> _Inputs:
-    addends = np.full(len(listed), check_addend(add))
-    prepared = [prepare_picture(picture) for picture in listed]
-    names = [os.fspath(p) if isinstance(p, str | os.PathLike) else f"picture {i}" for i, p in enumerate(listed)]
-    return _Inputs(names, prepared, addends, [None] * len(listed))
+def _prepare_pictures(pictures: list[Picture], add: int | str | None) -> _Inputs:
+    addends = np.full(len(pictures), check_addend(add))
+    prepared = [prepare_picture(picture) for picture in pictures]
+    names = [os.fspath(p) if isinstance(p, str | os.PathLike) else f"picture {i}" for i, p in enumerate(pictures)]
+    return _Inputs(names, prepared, addends, [None] * len(pictures))
 
 
-def _draw_test_images(found: Run | OnnxModel, count: int, add: int | str | None, seed: int, data: PathLike | None) -> _Inputs:
+def _sample_test_images(found: Run | OnnxModel, count: int, add: int | str | None, seed: int, data: PathLike | None) -> _Inputs:
     test, rng = found.load_splits(data).test, np.random.default_rng(seed)
     if count > len(test.digits):
-        raise InputError(f"--random is {count}, but there are {len(test.digits):,} test images")
+        raise InputError(f"--random is {count}, but there are {len(test.digits):,} test images; give a smaller number")
     rows = rng.choice(len(test.digits), count, replace=False)
     addends = draw_addends(count, rng) if add is None else np.full(count, check_addend(add))
     prepared = [Prepared(image) for image in test.images[rows]]
@@ -130,15 +136,15 @@ def _draw_test_images(found: Run | OnnxModel, count: int, add: int | str | None,
 
 
 def _caption(prediction: Prediction, operation: Operation) -> tuple[str, bool]:
-    """Write the answer below its picture; returns the caption, and whether the answer is wrong."""
+    """Return the caption of an answer, and whether the answer is wrong."""
     answer, addend = prediction.answer, prediction.addend
-    said, truth = (answer.digit, answer.sum), None
+    predicted, truth = (answer.digit, answer.sum), None
     if prediction.digit is not None:
         truth = (prediction.digit, int(operation.compute(np.array(prediction.digit), np.array(addend))))
-    caption = caption_answer(operation, addend, said, truth)
+    caption = caption_answer(operation, addend, predicted, truth)
     if truth is None:
         caption += f"\n{answer.confidence:.0%}" + ", unsure" * answer.unsure
-    return caption, truth not in (None, said)
+    return caption, truth not in (None, predicted)
 
 
 def _explain(prepared: Prepared, answer: Answer, caption: str, reader: Reader) -> Explanation:

@@ -1,4 +1,4 @@
-"""The verb report: a finished run -> its pictures and report.html."""
+"""The verb report: draw the pictures of a finished run and write its report.html."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from seesum.runs.run import Run, find_run
 
 
 def report(run: PathLike | Run = LATEST, *, data: PathLike | None = None) -> Path:
-    """Draw the pictures of a finished run and write its ``report.html``; returns the page's path.
+    """Draw the pictures of a finished run, write its ``report.html``, and return the path of the page.
 
     Args:
         run: a Run, a run directory, or ``latest``.
-        data: where the images of a run on a data set of one's own are now.
+        data: folder of the images of a run that was trained on your own data. It is only needed if that folder has moved.
 
     Raises:
-        InputError: no such run, an unfinished one, one that came with the package, or damaged weights.
+        InputError: the run does not exist, is not finished or was shipped with the package, or its weights are damaged.
     """
     from seesum.showing.reports import report_run
 

@@ -1,4 +1,4 @@
-"""The verb reproduce: published systems trained as published, beside what their authors report."""
+"""The verb reproduce: train published systems as published, and compare the results with the published ones."""
 
 from __future__ import annotations
 
@@ -23,42 +23,43 @@ def reproduce(
     quiet: bool = False,
     **changes: Any,
 ) -> ResultTable:
-    """Train published systems as published, and compare what they reach with what their authors report.
+    """Train published systems as published, and compare their accuracies with those that their authors report.
 
-    Finished runs are kept under ``runs``, so a stopped reproduction continues where it was.
+    Finished runs are kept under ``runs``, so that the same call continues a stopped reproduction.
 
     Args:
         *systems: names of published systems; none for all five.
-        seeds: n; None for each system's own: 3 for the small ones, 1 for the large ones.
+        seeds: number of seeds. None for the number that each system has: 3 for the small ones, 1 for the large ones.
         data: as in ``train``.
-        out: folder for ``published.csv`` (rows of other systems in it are kept), ``published.png`` and ``systems.csv``, to which
-            a row is appended with what each system reaches in its last epoch. None for ``results`` or, for a trial with other
-            data or ``changes``, ``runs/trial``.
+        out: folder for ``published.csv``, ``published.png`` and ``systems.csv``. Rows of other systems in ``published.csv``
+            are kept. A row with the result of the last epoch is appended to ``systems.csv`` for each system. None for
+            ``results`` or, with other data or ``changes``, for ``runs/trial``.
         device: as in ``train``.
         quiet: show no progress.
-        **changes: fields of the recipes to change, such as ``epochs``. Then it is a trial and not a reproduction.
+        **changes: recipe fields to change, such as ``epochs``. The result is then only a trial, and not a reproduction.
 
     Raises:
-        InputError: a system that is unknown or not published; values as in ``train``.
+        InputError: a system is unknown or not published, no run is long enough for a published figure, or a value is
+            wrong as in ``train``.
     """
-    named = [find_system(name) for name in systems] or [one for one in SYSTEMS.values() if one.published]
-    for system in named:
+    chosen = [find_system(name) for name in systems] or [system for system in SYSTEMS.values() if system.published]
+    for system in chosen:
         if system.published is None:
-            raise InputError(f"{system.recipe.system} is not a published system, so there is nothing to compare it with")
+            raise InputError(f"{system.recipe.system} is not a published system; to train it with several seeds: seesum study")
     folder = choose_folder(out, data, changes)
     read_csv(folder / "published.csv")
     rows: list[dict[str, str]] = []
-    for system in named:
+    for system in chosen:
         name, count = system.recipe.system, seeds if seeds is not None else system.published.runs if system.published else 1
         monitor = ("validation", "test")
         finished = study(name, seeds=count, data=data, device=device, monitor=monitor, test=True, quiet=quiet, **changes)
-        reached = compare_published(system, finished)
-        if not reached:
-            continue  # a trial too short for any figure
-        rows = merge_rows(folder / "published.csv", "system", [name], reached, list(SYSTEMS))
+        new_rows = compare_published(system, finished)
+        if not new_rows:
+            continue  # a trial with too few epochs for any published figure
+        rows = merge_rows(folder / "published.csv", "system", [name], new_rows, list(SYSTEMS))
         append_row(folder / "systems.csv", finished.to_row())
         save_figure(draw_published(rows), folder / "published.png")
     if not rows:
-        raise InputError("no run reached an epoch for which there is a published figure; train for longer")
-    names = {system.recipe.system for system in named}
+        raise InputError("there is no published figure for so few epochs; train for longer")
+    names = {system.recipe.system for system in chosen}
     return ResultTable(folder, [row for row in rows if row["system"] in names])

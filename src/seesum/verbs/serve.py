@@ -1,4 +1,4 @@
-"""The verb serve: one network behind an HTTP API, and a page to draw on."""
+"""The verb serve: serve a network as an HTTP API and as a page to draw on."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def serve(
     limits: Limits | None = None,
     ready: Callable[[str], None] = print,
 ) -> None:
-    """Serve a page to draw on and an HTTP API until SIGTERM or Ctrl-C, which let running requests finish.
+    """Serve a page to draw on and an HTTP API, until SIGTERM or Ctrl-C. Running requests are finished first.
 
     Args:
-        run: what ``Reader.load`` takes; None for the shipped ``hand``.
-        host: address to listen on. One that other machines can reach also accepts any ``Host`` header.
-        port: 0 for any free one.
-        limits: bounds on requests; None for the usual ones.
-        ready: called with the page's address once it can be opened.
+        run: a run or network as in ``Reader.load``; None for the shipped ``hand``.
+        host: address to listen on. If other machines can reach it, requests with any ``Host`` header are accepted.
+        port: port to listen on; 0 for any free port.
+        limits: limits on requests; None for the default ones.
+        ready: called with the address of the page as soon as it can be opened.
 
     Raises:
-        InputError: no such run, or an address that cannot be listened on.
+        InputError: the run does not exist, or the server cannot listen on the address.
         JobError: a package of the extra ``web`` is missing.
     """
     for name in ("uvicorn", "httptools", "fastapi"):
@@ -53,7 +53,7 @@ def serve(
     if not 0 <= port < 65536:
         raise InputError(f"the port is {port}; expected a number from 0 to 65535, such as 8000")
     limits = limits or Limits()
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # for so small a network, threads in it only take turns with the server's
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # the network is small: more threads would only compete with the server
     listener = _listen(host, port)
     with listener:
         reader = Reader.load(run)
@@ -74,7 +74,10 @@ def serve(
 
 @contextmanager
 def _handle_sigterm() -> Iterator[None]:
-    """SIGTERM ends as Ctrl-C does, with exit code 0 once uvicorn has finished; Python delivers signals to its main thread."""
+    """Handle SIGTERM like Ctrl-C, so that the exit code is 0 after uvicorn has finished.
+
+    In another thread than the main one nothing is changed, since Python handles signals only in its main thread.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -89,7 +92,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=1024)
-    except (OSError, UnicodeError) as error:  # the latter for what no host can be called
+    except (OSError, UnicodeError) as error:  # UnicodeError: the text is not a host name
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"cannot listen on {host} port {port} ({reason}); give another --host or --port") from error
 
@@ -101,5 +104,5 @@ def _write_address(listener: socket.socket) -> str:
 
 
 def _bracket(host: str) -> str:
-    """As it is written where a port may follow."""
+    """Return a host as it is written in an address; an IPv6 address gets brackets."""
     return f"[{host}]" if ":" in host else host

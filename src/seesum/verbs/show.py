@@ -1,4 +1,4 @@
-"""The verb show: a picture of samples, or of the table that a run has learned."""
+"""The verb show: draw samples, or the table that a run has learned."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ if TYPE_CHECKING:
 
 
 def show(what: str, *, run: PathLike | Run | None = None, plot: PathLike | None = None, data: PathLike | None = None) -> Path:
-    """Draw ``samples`` (a grid of each split with its sums) or ``table`` (the learned addition table); returns the file.
+    """Draw ``samples`` (a row for each split, with sums) or ``table`` (the learned addition table), and return the file.
 
     Args:
         what: ``samples`` or ``table``.
-        run: a Run, a shipped network's name, a run directory or ``latest``. None: the newest run; for samples, where there is
-            no run, what the default system would be trained on.
+        run: a Run, the name of a shipped network, a run directory or ``latest``. None for the newest run. If there is no
+            run, ``samples`` shows the training data of the default system.
         plot: PNG file; None for ``samples.png`` or ``table.png`` in the current directory.
-        data: where the images of a run on a data set of one's own are now, for samples.
+        data: for ``samples``, folder of the images of a run that was trained on your own data. It is only needed if that
+            folder has moved.
 
     Raises:
-        InputError: another word, no such run, or a run whose adder has no table.
+        InputError: ``what`` is another word, the run does not exist, or its adder has no table.
     """
     draw = look_up({"samples": _draw_samples, "table": _draw_table}, what, "picture")
     target = check_file(plot if plot is not None else f"{what}.png")
@@ -55,9 +56,11 @@ def _draw_table(run: PathLike | Run | None, data: PathLike | None) -> Figure:
     from seesum.networks.tables import TableAdder
 
     if data is not None:
-        raise InputError("a table is drawn without images; leave --data out")
+        raise InputError("a table is plotted without images; leave --data out")
     found = find_run(LATEST if run is None else run)
     adder = found.load_network().adder
     if not isinstance(adder, TableAdder):
-        raise InputError(f"{found.directory} has the adder {found.recipe.adder}, which holds no table; train with table")
+        raise InputError(
+            f"{found.directory} has the adder {found.recipe.adder}, which holds no table; train with --adder table"
+        )
     return draw_table(adder.tabulate().detach().numpy(), OPERATIONS[found.recipe.operation])

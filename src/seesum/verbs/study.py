@@ -1,4 +1,4 @@
-"""The verb study: one recipe with several seeds. Finished runs are kept, so a stopped study continues."""
+"""The verb study: train one recipe with several seeds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seesum.networks.systems import DEFAULT_SYSTEM, find_system
 from seesum.runs.provenance import describe_data
 from seesum.runs.run import Run
 from seesum.showing.reports import PAGE, report_run
-from seesum.studies.seeds import Study, check_membership, find_study
+from seesum.studies.seeds import Study, check_membership, find_study_directory
 from seesum.studies.tables import append_row
 from seesum.training.loop import train_run
 from seesum.training.start import resolve_precision, start_run
@@ -33,33 +33,34 @@ def study(
     quiet: bool = False,
     **changes: Any,
 ) -> Study:
-    """Train the same recipe with the seeds 0..n-1. Finished runs are kept, so a stopped study continues where it was.
+    """Train the same recipe with the seeds 0..n-1. Finished runs are kept, so the same call continues a stopped study.
 
     Args:
         system: a name in ``SYSTEMS``; None for the default.
-        seeds: n, at least 1.
-        csv: file to which a row is appended, or that is started.
+        seeds: number of seeds n, at least 1.
+        csv: CSV file to which a row with the result is appended. It is created if it does not exist.
         data: as in ``train``.
         device: as in ``train``.
-        out: directory of the study, with a run for each seed; None for one under ``runs`` that its recipe names.
+        out: directory of the study, with a run for each seed. None for a directory under ``runs``, named after the settings.
         test: as in ``train``.
-        monitor: the splits to evaluate after every epoch: ``validation``, ``test`` or both. Never choose by the latter.
-        plot: write pictures and ``report.html`` of the run with seed 0; ``report`` writes those of any other.
+        monitor: the splits to evaluate after every epoch: ``validation``, ``test`` or both. Never make choices by ``test``.
+        plot: write pictures and ``report.html`` of the run with seed 0. Use ``report`` for the other runs.
         quiet: show no progress.
-        **changes: as in ``train``, but for the seed.
+        **changes: as in ``train``, but without a seed.
 
     Raises:
-        InputError: as ``train``; a seed among the changes; runs in ``out`` that another recipe made.
+        InputError: an argument is wrong as in ``train``, ``changes`` has a seed, or ``out`` has runs that do not belong to
+            this study.
     """
     if seeds < 1 or changes.get("seed") is not None:
-        raise InputError("a study takes the seeds 0, 1, 2 and so on; give how many with --seeds, at least 1")
+        raise InputError("a study uses the seeds 0, 1, 2 and so on; give their number with --seeds, at least 1")
     if csv is not None:
         read_csv(check_file(csv))
     recipe = resolve_precision(find_system(system or DEFAULT_SYSTEM).recipe.replaced(changes), device)
     dataset = load_mnist(data)
     source, evaluation = describe_data(dataset, data), {"test": test, "monitor": list(monitor)}
-    kind = resolve_device(device).type
-    directory = Path(out) if out is not None else find_study(recipe, source["directory"], kind, evaluation)
+    device_type = resolve_device(device).type
+    directory = Path(out) if out is not None else find_study_directory(recipe, source["directory"], device_type, evaluation)
     runs = []
     for seed in range(seeds):
         seeded, run = recipe.replaced({"seed": seed}), Run(directory / f"s{seed}")

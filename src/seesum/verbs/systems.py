@@ -1,4 +1,4 @@
-"""The verb systems: the systems with their parameters, adder and results."""
+"""The verb systems: list the systems with their parameters, adder and results."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import Any
 
 
 def systems() -> list[dict[str, Any]]:
-    """List every system with its parameters, adder and results (None for those that only teach), in the order of ``SYSTEMS``."""
+    """Return a row for each system, in the order of ``SYSTEMS``, with its parameters, adder and results.
+
+    The results are None for systems that are only teachers.
+    """
     from seesum.networks.network import count_parameters
     from seesum.networks.systems import SYSTEMS, build_network
 

@@ -1,4 +1,4 @@
-"""The verb train: a system's recipe -> a run directory with weights, metrics and a report."""
+"""The verb train: train a system, and write a run directory with weights, metrics and a report."""
 
 from __future__ import annotations
 
@@ -24,23 +24,26 @@ def train(
     quiet: bool = False,
     **changes: Any,
 ) -> Run:
-    """Train a system and evaluate it; everything is written to the run directory.
+    """Train a system, evaluate it, and write everything to a run directory.
 
     Args:
         system: a name in ``SYSTEMS``; None for the default, ``fast``.
         data: folder of IDX files; None for the embedded MNIST.
-        device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``mps``.
-        out: run directory, new or empty; None for one under ``runs``.
-        resume: an unfinished run, or ``latest`` for the newest of them. It continues in its directory, with its recipe, to the
-            weights that it would have had without the interruption.
-        test: under ``split="validate"``, report the test images rather than the validation images.
+        device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``mps``.
+        out: run directory, new or empty; None for a new one under ``runs``.
+        resume: an unfinished run, or ``latest`` for the newest one. It continues in its directory with its recipe, and ends
+            with the same weights as without the interruption.
+        test: with ``split="validate"``, evaluate on the test images instead of the validation images.
         plot: write pictures and ``report.html``.
-        summary: first print layers, output shapes and parameter counts, on standard error.
+        summary: before training, print layers, output shapes and parameter counts to standard error.
         quiet: show no progress.
-        **changes: fields of ``Recipe`` that differ from the system's.
+        **changes: fields of ``Recipe`` that differ from the recipe of the system.
+
+    Returns:
+        The finished run.
 
     Raises:
-        InputError: an unknown name or an impossible value; a resumed run whose recipe differs from ``changes``.
+        InputError: a name is unknown, a value is impossible, or ``changes`` differ from the recipe of a resumed run.
         JobError: the loss became infinite or not a number.
     """
     from seesum.networks.network import format_layers
@@ -67,19 +70,21 @@ def train(
 
 
 def _refuse_changes(run: Run, system: str | None, changes: dict[str, Any], out: PathLike | None, test: bool) -> None:
-    """Make sure that a resumed run is asked for nothing but what it was started with."""
+    """Make sure that the arguments do not differ from those with which a resumed run was started."""
     stored = run.recipe
     if system is not None and system != stored.system:
-        raise InputError(f"{run.directory} trains {stored.system}, not {system}; a run continues with its own recipe")
+        raise InputError(f"{run.directory} trains {stored.system}, not {system}; leave the system out")
     if out is not None:
         raise InputError(f"a resumed run continues in its own directory, {run.directory}; leave --out out")
     if test and not run.info["evaluation"]["test"] and stored.split != "full":
-        raise InputError(f"{run.directory} was started without --test; to measure it on test images: seesum evaluate --test")
+        raise InputError(
+            f"{run.directory} was started without --test; to evaluate it on the test images: seesum evaluate --test"
+        )
     if changes.get("precision") == "auto":
         changes = {**changes, "precision": None}
-    was = stored.changes_from(stored.replaced(changes))
+    stored_values = stored.changes_from(stored.replaced(changes))
     for name, value in stored.replaced(changes).changes_from(stored).items():
         raise InputError(
-            f"{name} is {value} here but {was[name]} in {run.directory}; leave it out, since a run continues with its own "
-            f"recipe, or train anew"
+            f"{name} is {value} here but {stored_values[name]} in {run.directory}; leave it out to continue with the recipe "
+            f"of the run, or start a new run"
         )

@@ -1,4 +1,4 @@
-"""The systems: network + recipe + results, one file each. Add a system here."""
+"""The systems: an encoder, a recipe and its results, one file each. Add a system here."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ SYSTEMS: dict[str, System] = {
     for system in (SQUEEZE, WIDE, IDENTITY_ADDER, HARD_FUSION, LOGIT, FAST, BEST, HAND, TINY, MICRO, PLAIN, DEEP)
 }
 DEFAULT_SYSTEM = FAST.recipe.system
-"""What ``train`` trains when no system is named."""
+"""The system that ``train`` trains when none is named."""
 
 
 def find_system(name: str) -> System:
-    """The system of that name.
+    """Return the system with this name.
 
     Raises:
         InputError: an unknown name; the sentence lists the known ones.
@@ -37,7 +37,7 @@ def find_system(name: str) -> System:
 
 
 def build_network(recipe: Recipe) -> Network:
-    """The network that a recipe trains, with fresh weights from torch's global generator.
+    """Build the network that a recipe trains, with new weights from torch's global generator.
 
     Raises:
         InputError: an unknown system, adder or operation, or an adder that cannot represent the operation.

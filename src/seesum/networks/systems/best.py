@@ -1,9 +1,9 @@
-"""Ours, for accuracy on MNIST: the network of ``deep``, which learns what four others say.
+"""Ours, for accuracy on MNIST: the network of ``deep``, which learns from four teachers.
 
-Two teachers are of ``plain``, two of ``deep``. They differ in their networks and in what they were shown, so their mistakes
-differ as well, and the mean of what they say is right more often than any of them; two of one kind are worth much less
-together. The network learns that mean on images distorted as those of ``hand``, and becomes almost as good as the four: on
-the test images no more accurate than ``hand``, but with better probabilities.
+Two teachers are of ``plain`` and two of ``deep``. Their networks differ, and so do the images they saw, so they make different
+mistakes: the mean of their probabilities is right more often than any of them. Several teachers of one kind are worth much
+less. The student learns that mean on images augmented as those of ``hand``, and becomes almost as good as the four together. On
+the test images it is no more accurate than ``hand``, but its probabilities are better.
 
 Choices were made on the 12,000 validation images; LOG.md has them all.
 """
@@ -24,7 +24,7 @@ BEST = System(
             "teachers": ("plain", "plain", "deep", "deep"),
         }
     ),
-    summary="ours: the network of deep, which learns what four others say; for MNIST's own images",
+    summary="ours: the network of deep, which learns from four teachers; for MNIST's own images",
     features=FEATURES,
     build_encoder=build_encoder,
     result=Result(digit=99.76, sum=99.76, runs=5),

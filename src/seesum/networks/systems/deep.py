@@ -1,8 +1,8 @@
-"""Ours, a teacher: nine convolutions, four of them residual steps, trained as ``hand`` is, drawn images included.
+"""Ours, a teacher: nine convolutions, four of them residual steps, trained as ``hand`` is, synthetic images included.
 
 The network: conv3x3 1->32, 32->32 without padding; max-pooling; conv3x3 32->64, two residual steps of one conv3x3 each;
-max-pooling; conv3x3 64->128, two such steps; conv3x3 128->128 without padding; the mean over the 4x4 that is left. BatchNorm
-and ReLU after each. More than twice the arithmetic of ``plain``.
+max-pooling; conv3x3 64->128, two such steps; conv3x3 128->128 without padding; the mean over the remaining 4x4. BatchNorm and
+ReLU after each. It takes more than twice the arithmetic of ``plain``.
 
 Choices were made on the 12,000 validation images; LOG.md has them all.
 """

@@ -1,8 +1,8 @@
-"""Published system 4: the winning digit, as a one-hot vector, is joined with the addend; no gradient goes back.
+"""Published system 4: the one-hot vector of the most probable digit is joined with the addend; no gradient passes it.
 
-From the source's code: channels and hidden sizes, mean 0.1307 and standard deviation 0.3081, batches of 128, SGD with
-rate 0.01 and momentum 0.9, 5 epochs, the sum of two negative log-likelihoods on log-softmax outputs, fixed addends.
-Its text says pooling of 3x3 with stride 1; its sizes 7 -> 5 -> 3 -> 1 prove 2x2 with stride 2, and so it is here.
+From the source's code: channels and hidden sizes, mean 0.1307 and standard deviation 0.3081, batches of 128, SGD with rate 0.01
+and momentum 0.9, 5 epochs, the sum of two negative log-likelihoods on log-softmax outputs, fixed addends. Its text describes
+pooling of 3x3 with stride 1. Its sizes 7 -> 5 -> 3 -> 1 prove 2x2 with stride 2, so we build that.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from torch import nn
 
 from seesum.base.recipe import Recipe
-from seesum.networks.system import Figure, Published, Result, System
+from seesum.networks.system import Published, PublishedFigure, Result, System
 
 FEATURES = 1024 * 3 * 3
 TEST_PERCENT = ((98.07, 30.65), (98.81, 89.81), (98.95, 98.95), (98.94, 98.94), (98.88, 98.88))
@@ -36,16 +36,16 @@ HARD_FUSION = System(
     recipe=Recipe(
         system="hard-fusion", adder="argmax", epochs=5, batch_size=128, optimiser="sgd", lr=0.01, momentum=0.9, precision="fp32"
     ),
-    summary="published 4: the winning digit, then an MLP",
+    summary="published 4: the most probable digit, then an MLP",
     features=FEATURES,
     build_encoder=build_encoder,
     adder_options={"hidden": (60, 60)},
     published=Published(
         figures=(
-            *(Figure("digit", epoch, digit) for epoch, (digit, _) in enumerate(TEST_PERCENT, 1)),
-            *(Figure("sum", epoch, sum_) for epoch, (_, sum_) in enumerate(TEST_PERCENT, 1)),
-            Figure("digit", "best", 98.95),
-            Figure("sum", "best", 98.95),
+            *(PublishedFigure("digit", epoch, digit) for epoch, (digit, _) in enumerate(TEST_PERCENT, 1)),
+            *(PublishedFigure("sum", epoch, sum_) for epoch, (_, sum_) in enumerate(TEST_PERCENT, 1)),
+            PublishedFigure("digit", "best", 98.95),
+            PublishedFigure("sum", "best", 98.95),
         ),
         parameters=6_385_865,
         runs=1,

@@ -1,14 +1,13 @@
-"""Published system 3: the digit becomes an embedding of 20 numbers, and both outputs come after the addend.
+"""Published system 3: the digit becomes an embedding of 20 numbers, and both outputs are computed after the addend was joined.
 
-From the source's code: the layers, the split of the 60,000 into 48,000 and 12,000, the augmentation, SGD with rate 0.01
-and momentum 0.9, batches of 128, 15 epochs, the sum of two cross-entropies, an addend drawn anew each time an item is
-read.
+From the source's code: the layers, the split of the 60,000 into 48,000 and 12,000, the augmentation, SGD with rate 0.01 and
+momentum 0.9, batches of 128, 15 epochs, the sum of two cross-entropies, and a new random addend each time an item is read.
 
-We chose: the stratified split of this package (the source shuffles with a seed of its own); augmentation as geometry
-first and light second, for a batch at once, bilinear and with shifts of any size, where the source's library takes the
-nearest pixel and whole shifts. The source also redraws addends in evaluation, so that its own figures move
-from run to run; ours are over all ten addends. Its printed "loss for both" is the digit's loss; ours is the sum of
-both. Its accuracies of training and validation count a sample when both outputs are right.
+We chose the stratified split of this package; the source shuffles with a seed of its own. Our augmentation does geometry first
+and light second, for a whole batch, bilinear and with shifts of any size; the source's library takes the nearest pixel and
+whole shifts. The source also redraws addends in evaluation, so its own figures differ from run to run; ours are over all ten
+addends. Its printed "loss for both" is the digit's loss; ours is the sum of both. Its training and validation accuracies count
+a sample when both outputs are right.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from __future__ import annotations
 from torch import nn
 
 from seesum.base.recipe import Augmentation, Recipe
-from seesum.networks.system import Figure, Published, Result, System
+from seesum.networks.system import Published, PublishedFigure, Result, System
 
 FEATURES = 20
 DROPOUT = 0.1
@@ -70,13 +69,13 @@ IDENTITY_ADDER = System(
     adder_options={"hidden": 64, "bias": False, "norm": True},
     published=Published(
         figures=(
-            Figure("digit", "last", 99.16),
-            Figure("sum", "last", 99.12),
-            Figure("both", "last", 99.00),
-            Figure("both", "best", 98.84, on="validation"),
-            Figure("both", "last", 98.84, on="validation"),
-            Figure("both", "best", 97.84, on="train"),
-            Figure("both", "last", 97.84, on="train"),
+            PublishedFigure("digit", "last", 99.16),
+            PublishedFigure("sum", "last", 99.12),
+            PublishedFigure("both", "last", 99.00),
+            PublishedFigure("both", "best", 98.84, on="validation"),
+            PublishedFigure("both", "last", 98.84, on="validation"),
+            PublishedFigure("both", "best", 97.84, on="train"),
+            PublishedFigure("both", "last", 97.84, on="train"),
         ),
         parameters=13_136,
     ),

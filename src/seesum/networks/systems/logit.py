@@ -1,14 +1,16 @@
 """Published system 5: the ten numbers of a CNN, joined with the addend, through one linear layer to the sum.
 
-From the source: samples as dictionaries with addends drawn once by ``torch.randint``, the join of the CNN's 10-number
-output with the one-hot addend, a fully connected layer to 19 sum logits, the sum of two cross-entropies, Adam with
-rate 0.001, 10 epochs.
+From the source: samples as dictionaries with addends chosen once by ``torch.randint``, the join of the CNN's 10-number output
+with the one-hot addend, a fully connected layer to 19 sum logits, the sum of two cross-entropies, Adam with rate 0.001, 10
+epochs.
 
-The layers of its CNN are only in a picture, so we chose an ordinary small one (two convolutions of 16 and 32 with
-pooling, dropout of a quarter and a hidden layer of 64); batches of 64; normalisation with MNIST's mean and standard
-deviation. Its "validation" is taken to be the test images. Its text has "a fully connected layer" to the sum, but one
-linear layer cannot be meant: with it the sum was at 37 to 45 % when the published one was near its 97.71 (batches of 64,
-16 and 8; logits, log-probabilities and probabilities; LOG.md). We put a hidden layer of 64 before it.
+The layers of its CNN are only in a picture, so we chose an ordinary small one: two convolutions of 16 and 32 with pooling,
+dropout of a quarter and a hidden layer of 64. We also chose batches of 64, and normalisation with MNIST's mean and standard
+deviation. We take its "validation" to be the test images.
+
+Its text has "a fully connected layer" to the sum. One linear layer cannot be meant: with it the sum was at 37 to 45 % when the
+published one was near its 97.71 (batches of 64, 16 and 8; logits, log-probabilities and probabilities; LOG.md). We put a hidden
+layer of 64 before it.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from __future__ import annotations
 from torch import nn
 
 from seesum.base.recipe import Recipe
-from seesum.networks.system import Figure, Published, Result, System
+from seesum.networks.system import Published, PublishedFigure, Result, System
 
 FEATURES = 64
 
@@ -40,10 +42,10 @@ LOGIT = System(
     adder_options={"hidden": (64,)},
     published=Published(
         figures=(
-            Figure("digit", 10, 98.52),
-            Figure("sum", 10, 97.71),
-            Figure("digit", 10, 98.43, on="train"),
-            Figure("sum", 10, 97.49, on="train"),
+            PublishedFigure("digit", 10, 98.52),
+            PublishedFigure("sum", 10, 97.71),
+            PublishedFigure("digit", 10, 98.43, on="train"),
+            PublishedFigure("sum", 10, 97.49, on="train"),
         ),
     ),
     result=Result(digit=99.29, sum=99.09, runs=3),

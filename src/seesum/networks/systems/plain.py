@@ -1,11 +1,13 @@
-"""Ours, a teacher: six plain convolutions, some minutes of training on one core, on MNIST's images mildly moved.
+"""Ours, a teacher: six plain convolutions, trained in some minutes on one core, on MNIST's images with mild augmentation.
 
-The network: conv3x3 1->32, 32->32, max-pooling, 32->64, 64->64, 64->128, 128->128, each without padding and with BatchNorm
-and ReLU; the mean over the 4x4 that is left; ten logits; the exact adder. Without padding an image shrinks as it passes
-(28, 26, 24, 12, 10, 8, 6, 4), which halves the arithmetic of the padded form. ``hand`` has it, too.
+The network: conv3x3 1->32, 32->32, max-pooling, 32->64, 64->64, 64->128, 128->128, each without padding and with BatchNorm and
+ReLU; the mean over the remaining 4x4; ten logits; the exact adder. Without padding an image shrinks on its way (28, 26, 24, 12,
+10, 8, 6, 4), which halves the arithmetic. ``hand`` has the same network.
 
-It is not the most accurate by itself; but what it reads otherwise than ``deep`` does is worth more to ``best`` than what a
-better network of the other's kind would be. Choices were made on the 12,000 validation images; LOG.md has them all.
+It is not the most accurate by itself. But it makes other mistakes than ``deep``, and these differences are worth more to
+``best`` than a better network of the other's kind would be.
+
+Choices were made on the 12,000 validation images; LOG.md has them all.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Published system 1: squeeze and widen, three times, down to 7,364 parameters.
+"""Published system 1: squeeze and widen, three times, with 7,364 parameters.
 
-From the source: the layers and their order, 7,364 parameters, 20 epochs, batches of 512, a rate of 0.02, dropout of
-10 %, the sum of two cross-entropies. Its text gives the addend's one-hot vector a length of 19; its layer sizes prove
-10 (10 digit logits + 10 = 20 inputs of the first linear layer), and 10 is what we build.
+From the source: the layers and their order, 7,364 parameters, 20 epochs, batches of 512, a rate of 0.02, dropout of 10 %, the
+sum of two cross-entropies. Its text gives the addend's one-hot vector a length of 19. Its layer sizes prove 10 (10 digit logits
++ 10 = 20 inputs of the first linear layer), so we build 10.
 
-Where it is silent we chose: one fixed addend per image; and SGD with momentum 0.9, of the ordinary optimisers the one
-whose first epoch looks like the published one (LOG.md has the comparison). Images are normalised with MNIST's mean and
-standard deviation. Its "total" is the mean of digit and sum accuracy, here the output "mean", and not the share of
-samples with both right, "both".
+Where the source is silent we chose: one fixed addend per image; SGD with momentum 0.9, since of the ordinary optimisers its
+first epoch looks most like the published one (LOG.md has the comparison); images normalised with MNIST's mean and standard
+deviation. Its "total" is the mean of digit and sum accuracy, here the output "mean". It is not the share of samples with both
+right, here "both".
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 from torch import nn
 
 from seesum.base.recipe import Recipe
-from seesum.networks.system import Figure, Published, Result, System
+from seesum.networks.system import Published, PublishedFigure, Result, System
 
 FEATURES = 16
 DROPOUT = 0.1
@@ -53,17 +53,17 @@ SQUEEZE = System(
     head_bias=False,
     published=Published(
         figures=(
-            Figure("digit", 1, 95.28),
-            Figure("sum", 1, 21.37),
-            Figure("mean", 1, 58.33),
-            Figure("digit", "best", 99.17),
-            Figure("sum", "best", 98.49),
-            Figure("mean", "best", 98.80),
-            Figure("digit", 1, 73.14, on="train"),
-            Figure("sum", 1, 13.48, on="train"),
-            Figure("mean", 1, 43.31, on="train"),
-            Figure("digit", "best", 98.76, on="train"),
-            Figure("sum", "best", 97.43, on="train"),
+            PublishedFigure("digit", 1, 95.28),
+            PublishedFigure("sum", 1, 21.37),
+            PublishedFigure("mean", 1, 58.33),
+            PublishedFigure("digit", "best", 99.17),
+            PublishedFigure("sum", "best", 98.49),
+            PublishedFigure("mean", "best", 98.80),
+            PublishedFigure("digit", 1, 73.14, on="train"),
+            PublishedFigure("sum", 1, 13.48, on="train"),
+            PublishedFigure("mean", 1, 43.31, on="train"),
+            PublishedFigure("digit", "best", 98.76, on="train"),
+            PublishedFigure("sum", "best", 97.43, on="train"),
         ),
         parameters=7_364,
     ),

@@ -1,15 +1,14 @@
 """Published system 2: wide convolutions, one linear layer of 128 for the sum.
 
-From the source: the layers, batches of 32, 10 epochs, addends drawn once with ``torch.randint``, the average of two
-cross-entropies, the results of every epoch.
+From the source: the layers, batches of 32, 10 epochs, addends chosen once with ``torch.randint``, the average of two
+cross-entropies, the results of every epoch. The log-softmax of the digit output is joined with the addend.
 
-Where it is silent we chose: a ReLU after every convolution but the last and after the first linear layer; SGD with rate
-0.01 and momentum 0.9; images normalised with MNIST's mean and standard deviation. The log-softmax of the digit output
-is what is joined with the addend, as the source says.
+Where the source is silent we chose: a ReLU after every convolution but the last and after the first linear layer; SGD with rate
+0.01 and momentum 0.9; images normalised with MNIST's mean and standard deviation.
 
-Its known mistake: 18 sum outputs (77,948 parameters) where the sums 0 to 18 need 19 (78,077, which is what stands below).
-With 18 the pair 9 + 9 cannot be answered, and the network trains only while no training addend is 9: then 10 of the 100
-pairs are never learned. Its published figures probably stand for addends 0-8; ours are for all ten. LOG.md shows the effect.
+Its known mistake: it has 18 sum outputs (77,948 parameters), but the sums 0 to 18 need 19 (78,077, as built below). With 18 the
+pair 9 + 9 cannot be answered, and the network trains only while no training addend is 9: then 10 of the 100 pairs are never
+learned. Its published figures are probably for the addends 0 to 8; ours are for all ten. LOG.md shows the effect.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from __future__ import annotations
 from torch import nn
 
 from seesum.base.recipe import Recipe
-from seesum.networks.system import Figure, Published, Result, System
+from seesum.networks.system import Published, PublishedFigure, Result, System
 
 FEATURES = 64 * 3 * 3
 RIGHT_OF_10000 = (
@@ -70,10 +69,10 @@ WIDE = System(
     adder_options={"hidden": (128,), "joins_logp": True},
     published=Published(
         figures=(
-            *(Figure("digit", epoch, digit / 100) for epoch, (digit, _) in enumerate(RIGHT_OF_10000, 1)),
-            *(Figure("sum", epoch, sum_ / 100) for epoch, (_, sum_) in enumerate(RIGHT_OF_10000, 1)),
-            Figure("digit", "best", 99.33),
-            Figure("sum", "best", 99.25),
+            *(PublishedFigure("digit", epoch, digit / 100) for epoch, (digit, _) in enumerate(RIGHT_OF_10000, 1)),
+            *(PublishedFigure("sum", epoch, sum_ / 100) for epoch, (_, sum_) in enumerate(RIGHT_OF_10000, 1)),
+            PublishedFigure("digit", "best", 99.33),
+            PublishedFigure("sum", "best", 99.25),
         ),
         parameters=78_077,
         runs=1,
