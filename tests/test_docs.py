@@ -57,7 +57,17 @@ def place(tmp_path_factory: pytest.TempPathFactory, small_run: Run, small_data: 
     return place
 
 
-@pytest.mark.parametrize("line", find_commands("seesum "))
+def list_commands() -> list[Any]:
+    """Every command shown. Those that results/README.md alone shows are the same verbs again, at length: they are slow."""
+    at_length = "\n".join(find_blocks(ROOT / "results" / "README.md", "sh")).splitlines()
+    short = "\n".join(block for path in DOCUMENTS[:2] for block in find_blocks(path, "sh"))
+    return [
+        pytest.param(line, marks=pytest.mark.slow if line in at_length and line not in short else ())
+        for line in find_commands("seesum ")
+    ]
+
+
+@pytest.mark.parametrize("line", list_commands())
 def test_command(line: str, command: Any, place: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place)
     words = shlex.split(line)[1:]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from seesum.networks.blocks import Crop, Loop, Readout, Shifted, Upright, View, Views, separate_convolution
+from seesum.networks.blocks import Crop, Deskew, Loop, Readout, ShiftNorm, View, Views, separate_convolution
 from seesum.networks.network import count_parameters
 
 
@@ -51,7 +51,7 @@ def test_upright_takes_the_slant_and_centres() -> None:
     for row in range(4, 20):
         image[0, 0, row, 20 - row // 2 : 23 - row // 2] = 1
     image[1, 0, 3:19, 5:8] = 1
-    slanted, straight = Upright()(image - 0.4242) + 0.4242
+    slanted, straight = Deskew()(image - 0.4242) + 0.4242
     for seen in (slanted[0], straight[0]):
         columns, rows = seen.sum(0), seen.sum(1)
         assert (columns > 0.5).sum() <= 5, "upright ink fills few columns"
@@ -60,11 +60,11 @@ def test_upright_takes_the_slant_and_centres() -> None:
         assert float((rows * places).sum() / rows.sum()) == pytest.approx(13.5, abs=0.1)
         assert float(seen.sum()) == pytest.approx(48, rel=0.05)
     blank = torch.full((1, 1, 28, 28), -0.4242)
-    assert torch.allclose(Upright()(blank), blank)
+    assert torch.allclose(Deskew()(blank), blank)
 
 
 def test_shifted_normalises_and_shifts() -> None:
-    norm = Shifted(4)
+    norm = ShiftNorm(4)
     nn.init.constant_(norm.shift, 3)
     image = draw(8, 4, 5, 5) * 7 + 2
     out = norm(image)

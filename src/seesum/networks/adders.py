@@ -1,6 +1,6 @@
-"""The ways to combine the two inputs, one class each; the learned tables are in ``tables.py``. Add an adder here.
+"""Adders: the ways to combine the two inputs, one class each. The learned tables are in ``tables.py``.
 
-Subclass ``Adder`` (``contract.py`` has the contract), and add the class to ``ADDERS``.
+To add an adder, write a subclass of ``Adder`` here and register it in ``ADDERS``. Its contract is in ``contract.py``.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from seesum.networks.contract import Adder, Output, append_addend, compute_digit
 from seesum.networks.tables import DiagonalTable, LowRankTable, Table
 
 IMPOSSIBLE = -1e4
-"""Log-probability of a sum that no digit can give: finite, so that nothing becomes NaN, and exactly 0 as a probability."""
+"""Log-probability of a sum that no digit can give. It is finite, so nothing becomes NaN. As a probability it is exactly 0."""
 
 
 class Concat(Adder):
     """Join the one-hot addend with the ten digit logits, and compute the sum with an MLP.
 
-    This is the most published way (systems 1, 2 and 5 of five). The gradient of the sum reaches the encoder. Nothing makes the
-    sum right when the digit is right. Cost: 20 H + H S weights for one hidden layer of H.
+    This is the most common published way: three of the five published systems (1, 2 and 5) use it. The gradient of the sum
+    reaches the encoder. Nothing guarantees a right sum when the digit is right. Cost: 20 H + H S weights for one hidden layer
+    of width H and S answer classes.
     """
 
     def __init__(
@@ -41,19 +42,19 @@ class Concat(Adder):
         """Build the MLP.
 
         Args:
-            features: F; not read, since everything comes through the logits.
+            features: F, the width of the features. This adder does not read them, only the logits.
             operation: decides S, the number of answer classes.
-            hidden: widths of the hidden layers; () for one linear layer.
-            bias: whether the linear layers have one.
-            norm: whether BatchNorm follows each hidden layer.
-            joins_logp: join log-softmax of the logits, instead of the logits, with the addend.
+            hidden: widths of the hidden layers; () for a single linear layer.
+            bias: whether the linear layers have a bias.
+            norm: whether each hidden layer has BatchNorm before its ReLU.
+            joins_logp: whether the addend is joined with the log-softmax of the logits instead of the logits.
         """
         super().__init__(features, operation)
         self.joins_logp = joins_logp
         self.mlp = _build_mlp((10 + ADDENDS, *hidden, self.num_classes), bias, norm)
 
     def forward(self, features: Tensor, digit_logits: Tensor | None, addend: Tensor) -> Output:  # noqa: ARG002
-        """See ``Adder.forward``."""
+        """Compute both outputs; see ``Adder.forward``."""
         digit_logp = compute_digit_logp(digit_logits)
         joined = digit_logp if self.joins_logp or digit_logits is None else digit_logits.float()
         return Output(digit_logp, functional.log_softmax(self.mlp(append_addend(joined, addend)), 1))
@@ -62,21 +63,22 @@ class Concat(Adder):
 class Embedding(Adder):
     """Join the one-hot addend with the features, and compute both outputs from one shared hidden layer.
 
-    This is the way of published system 3. Its digit is computed after the addend was joined, so the answer for the digit may
-    change with the addend. The sum never sees a digit. Cost: (F + 10) H + H (10 + S) weights.
+    Published system 3 does this. The digit is computed after the join, so the predicted digit may change with the addend. The
+    sum is not computed from the digit. Cost: (F + 10) H + H (10 + S) weights for F features, a shared layer of width H and S
+    answer classes.
     """
 
     reads_logits: ClassVar[bool] = False
 
     def __init__(self, features: int, operation: Operation, hidden: int = 64, bias: bool = True, norm: bool = False) -> None:
-        """Build the shared layer, ``hidden`` wide, and the two heads; ``bias`` and ``norm`` as in ``Concat``."""
+        """Build the shared layer, which has width ``hidden``, and the two heads; ``bias`` and ``norm`` as in ``Concat``."""
         super().__init__(features, operation)
         self.shared = nn.Sequential(*_build_hidden(features + ADDENDS, hidden, bias, norm))
         self.digit_head = nn.Linear(hidden, 10, bias=bias)
         self.sum_head = nn.Linear(hidden, self.num_classes, bias=bias)
 
     def forward(self, features: Tensor, digit_logits: Tensor | None, addend: Tensor) -> Output:  # noqa: ARG002
-        """See ``Adder.forward``."""
+        """Compute both outputs; see ``Adder.forward``."""
         shared = self.shared(append_addend(features.float(), addend))
         digit_logp = functional.log_softmax(self.digit_head(shared), 1)
         return Output(digit_logp, functional.log_softmax(self.sum_head(shared), 1))
@@ -85,8 +87,9 @@ class Embedding(Adder):
 class Argmax(Adder):
     """Join the one-hot addend with the one-hot vector of the most probable digit, and compute the sum with an MLP.
 
-    This is the way of published system 4. No gradient of the sum reaches the encoder. The sum is right whenever the digit is,
-    once the MLP has learned the hundred pairs. Its probability ignores any doubt about the digit. Cost: as ``Concat``.
+    Published system 4 does this. No gradient of the sum reaches the encoder. Once the MLP has learned all 100 pairs of digit
+    and addend, the sum is right whenever the digit is right. The probability of the sum ignores any doubt about the digit.
+    Cost: 20 H + H S weights for one hidden layer of width H and S answer classes.
     """
 
     def __init__(self, features: int, operation: Operation, hidden: tuple[int, ...] = (60, 60)) -> None:
@@ -95,28 +98,28 @@ class Argmax(Adder):
         self.mlp = _build_mlp((10 + ADDENDS, *hidden, self.num_classes), bias=True, norm=False)
 
     def forward(self, features: Tensor, digit_logits: Tensor | None, addend: Tensor) -> Output:  # noqa: ARG002
-        """See ``Adder.forward``."""
+        """Compute both outputs; see ``Adder.forward``."""
         digit_logp = compute_digit_logp(digit_logits)
-        winner = functional.one_hot(digit_logp.argmax(1), 10).float()
-        return Output(digit_logp, functional.log_softmax(self.mlp(append_addend(winner, addend)), 1))
+        one_hot = functional.one_hot(digit_logp.argmax(1), 10).float()
+        return Output(digit_logp, functional.log_softmax(self.mlp(append_addend(one_hot, addend)), 1))
 
 
 class Exact(Adder):
-    """Compute the sum by the known rule: ``p(s) = p(digit = s - a)``. No weights.
+    """Compute the sum by the known rule. For addition with the addend a, this is ``p(sum = s) = p(digit = s - a)``.
 
-    The sum is right exactly when the digit is. The gradient of the sum teaches the digit, since the addend is known: this is
-    marginalisation over a known rule, as in DeepProbLog (Manhaeve et al. 2018, arXiv 1805.10872), for one digit. It represents
-    operations that are one-to-one in the digit for every addend. Cost: one gather.
+    The sum is right exactly when the digit is right. The addend is known, so the gradient of the sum teaches the digit. This is
+    marginalisation over a known rule, as in DeepProbLog (Manhaeve et al. 2018, arXiv 1805.10872), for one digit. The operation
+    must be one-to-one in the digit for every addend. Cost: no weights, and one gather per batch.
     """
 
     knows_rule: ClassVar[bool] = True
     source: Tensor
 
     def __init__(self, features: int, operation: Operation) -> None:
-        """Invert the operation's table.
+        """Invert the table of the operation: find the digit for each addend and answer.
 
         Raises:
-            InputError: the operation gives the same answer for two digits (``multiply`` by 0, ``max``).
+            InputError: for some addend, two digits give the same answer (``multiply`` by 0, ``max``).
         """
         super().__init__(features, operation)
         table = operation.tabulate()
@@ -124,14 +127,14 @@ class Exact(Adder):
         for addend in range(ADDENDS):
             if len(set(table[:, addend])) < 10:
                 raise InputError(
-                    f"the adder exact cannot represent an operation that gives one answer for two digits, as this one "
-                    f"does with addend {addend}; use the adder table, which learns any operation"
+                    f"the adder exact cannot represent this operation, because two digits give the same answer with the "
+                    f"addend {addend}; use the adder table, which learns any operation"
                 )
             source[addend, torch.from_numpy(table[:, addend])] = torch.arange(10)
         self.register_buffer("source", source, persistent=False)
 
     def forward(self, features: Tensor, digit_logits: Tensor | None, addend: Tensor) -> Output:  # noqa: ARG002
-        """See ``Adder.forward``."""
+        """Compute both outputs; see ``Adder.forward``."""
         digit_logp = compute_digit_logp(digit_logits)
         padded = functional.pad(digit_logp, (0, 1), value=IMPOSSIBLE)
         return Output(digit_logp, padded.gather(1, self.source[addend]))
@@ -149,10 +152,10 @@ ADDERS: dict[str, type[Adder]] = {
 
 
 def build_adder(name: str, features: int, operation: Operation, **options: Any) -> Adder:
-    """Build an adder by its name in ``ADDERS``; ``options`` are those of its class.
+    """Build the adder with this name in ``ADDERS``. The ``options`` go to its class.
 
     Raises:
-        InputError: an unknown name, or an operation that the adder cannot represent.
+        InputError: the name is unknown, or the adder cannot represent the operation.
     """
     return look_up(ADDERS, name, "adder")(features, operation, **options)
 

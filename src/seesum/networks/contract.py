@@ -1,4 +1,4 @@
-"""The contract between the parts of a network: what an encoder gives, what an adder does, what a network answers.
+"""The contract between encoders, adders and networks: the inputs and outputs of each.
 
 An adder is called as ``adder(features [B, F], digit_logits [B, 10] or None, addend [B]) -> Output(digit_logp, sum_logp)``.
 Adders compute in float32, whatever the precision of the encoder.
@@ -16,35 +16,35 @@ from seesum.data.operations import ADDENDS, Operation
 
 
 class Output(NamedTuple):
-    """What a network answers for a batch: log-probabilities of both outputs."""
+    """The outputs of a network for a batch: log-probabilities of the digit and the sum."""
 
     digit_logp: Tensor
     """[B, 10], float32."""
     sum_logp: Tensor
-    """[B, S], float32; S answer classes of the operation, 19 for addition."""
+    """[B, S], float32. S is the number of answer classes of the operation, 19 for addition."""
 
 
 class Encoded(NamedTuple):
-    """What the encoder and the digit head make of a batch of images, before the adder."""
+    """The outputs of the encoder and the digit head for a batch of images. They are the inputs of the adder."""
 
     features: Tensor
     """[B, F]."""
     digit_logits: Tensor | None
-    """[B, 10], or None where the adder makes the digit from the features itself."""
+    """[B, 10], or None if the adder computes the digit from the features."""
 
 
 class Adder(nn.Module):
     """The base class of all adders."""
 
     reads_logits: ClassVar[bool] = True
-    """Whether it joins the digit logits, or else the features, with the addend."""
+    """Whether the adder reads the digit logits. If not, it reads the features, and the network has no digit head."""
     knows_rule: ClassVar[bool] = False
-    """Whether it was given the rule of the operation, instead of learning it from samples."""
+    """Whether the adder is given the rule of the operation. If not, it learns the rule from samples."""
     compares_operations: ClassVar[bool] = False
-    """Whether ``seesum compare`` also trains it on every other operation."""
+    """Whether ``seesum compare`` also trains the adder on every other operation."""
 
     def __init__(self, features: int, operation: Operation) -> None:
-        """Store what the network needs to know about the answers.
+        """Store the width of the features and the number of answer classes.
 
         Args:
             features: F, the width of the features.
@@ -54,21 +54,21 @@ class Adder(nn.Module):
         self.features, self.num_classes = features, operation.num_classes
 
     def forward(self, features: Tensor, digit_logits: Tensor | None, addend: Tensor) -> Output:
-        """Features [B, F], digit logits [B, 10] or None, addend [B] int64 -> both outputs."""
+        """Compute both outputs from features [B, F], digit logits [B, 10] or None, and addends [B] int64."""
         raise NotImplementedError
 
 
 def compute_digit_logp(digit_logits: Tensor | None) -> Tensor:
-    """Digit logits [B, 10] -> log-probabilities in float32.
+    """Compute the log-probabilities [B, 10], in float32, of digit logits [B, 10].
 
     Raises:
         ValueError: there are no logits.
     """
     if digit_logits is None:
-        raise ValueError("this adder joins digit logits with the addend, but the network gave none")
+        raise ValueError("this adder needs digit logits, but got None; give it the logits of the digit head")
     return functional.log_softmax(digit_logits.float(), 1)
 
 
 def append_addend(values: Tensor, addend: Tensor) -> Tensor:
-    """Values [B, V] and addend [B] int64 -> [B, V + 10], the addend as a one-hot vector."""
+    """Append the addend [B] int64, as a one-hot vector, to values [B, V]. Return [B, V + 10]."""
     return torch.cat([values, functional.one_hot(addend, ADDENDS).to(values.dtype)], 1)

@@ -1,4 +1,4 @@
-"""The network of every system: an encoder, a digit head where the adder reads logits, and an adder."""
+"""The network of every system: an encoder, an adder and, if the adder reads digit logits, a digit head."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from seesum.networks.contract import Adder, Encoded, Output
 
 
 class Network(nn.Module):
-    """Join an encoder and an adder. ``encode`` and ``add`` are separate, so that ten addends cost one pass of the encoder."""
+    """Join an encoder and an adder. ``encode`` and ``add`` are separate, so ten addends cost only one pass of the encoder."""
 
     def __init__(self, encoder: nn.Module, adder: Adder, head_bias: bool = True) -> None:
-        """Join the parts.
+        """Build the digit head, if the adder needs one, and store the three modules.
 
         Args:
-            encoder: image [B, 1, 28, 28] -> features [B, F].
-            adder: one of ``ADDERS``, made for F features.
-            head_bias: whether the digit head, a linear layer from features to digit logits, has a bias.
+            encoder: computes features [B, F] from images [B, 1, 28, 28].
+            adder: one of ``ADDERS``, built for F features.
+            head_bias: whether the digit head has a bias. The head is a linear layer from features to digit logits.
         """
         super().__init__()
         self.encoder = encoder
         self.digit_head = nn.Linear(adder.features, 10, bias=head_bias) if adder.reads_logits else None
         self.adder = adder
         self.temperature = 1.0
-        """Digit logits are divided by this. It is not learned: calibration sets it afterwards."""
+        """The digit logits are divided by this. Training does not learn it. Calibration sets it afterwards."""
 
     def encode(self, image: Tensor) -> Encoded:
-        """Image [B, 1, 28, 28] float, normalised -> features [B, F] and digit logits [B, 10]."""
+        """Compute features [B, F] and digit logits [B, 10] from normalised float images [B, 1, 28, 28]."""
         features = self.encoder(image)
         logits = None if self.digit_head is None else self.digit_head(features)
         return Encoded(features, logits if logits is None or self.temperature == 1 else logits / self.temperature)
 
     def add(self, encoded: Encoded, addend: Tensor) -> Output:
-        """Encoded images and addend [B] int64 -> both outputs."""
+        """Compute both outputs from encoded images and addends [B] int64."""
         output: Output = self.adder(encoded.features, encoded.digit_logits, addend)
         return output
 
     def forward(self, image: Tensor, addend: Tensor) -> Output:
-        """Image [B, 1, 28, 28] float, normalised, and addend [B] int64 -> both outputs."""
+        """Compute both outputs from normalised float images [B, 1, 28, 28] and addends [B] int64."""
         return self.add(self.encode(image), addend)
 
 
@@ -50,33 +50,37 @@ def count_parameters(network: nn.Module) -> int:
 
 
 class Layer(NamedTuple):
-    """One module that computes, as a row of the summary."""
+    """A row of the table of layers."""
 
     name: str
-    """Its path in the network: ``encoder.0``."""
+    """The path of the module in the network: ``encoder.0``."""
     kind: str
-    """Its class with its settings: ``Conv2d(1, 24, ...)``."""
+    """The class with its settings: ``Conv2d(1, 24, ...)``. A module that contains others has the class name alone."""
     shape: tuple[int, ...]
-    """Shape of its output for one image, without the batch."""
+    """The shape of the output for one image, without the batch."""
     parameters: int
-    """Number of trainable ones. They count once, however often they are used."""
+    """The number of trainable parameters. They count once, however often they are used."""
     uses: int
-    """How often it computes for one image."""
+    """How often the module is called for one image."""
 
 
 def describe_layers(network: Network) -> list[Layer]:
-    """List the layers of a network in the order in which they compute. An adder's own weights count as the adder's."""
+    """List the layers of a network in the order in which they compute.
+
+    A module that contains others has a row only if it holds parameters itself or is the adder. Its row counts only the
+    parameters that it holds itself.
+    """
     layers: dict[str, Layer] = {}
 
-    def note(name: str, module: nn.Module, result: Any) -> None:
+    def record(name: str, module: nn.Module, result: Any) -> None:
         tensor = result if isinstance(result, Tensor) else result.sum_logp
-        own = sum(p.numel() for p in module.parameters(recurse=False) if p.requires_grad)
+        parameters = sum(p.numel() for p in module.parameters(recurse=False) if p.requires_grad)
         kind = str(module) if not list(module.children()) else type(module).__name__
         uses = layers[name].uses + 1 if name in layers else 1
-        layers[name] = Layer(name, kind, tuple(tensor.shape[1:]), own, uses)
+        layers[name] = Layer(name, kind, tuple(tensor.shape[1:]), parameters, uses)
 
     hooks = [
-        module.register_forward_hook(lambda m, _, result, name=name: note(name, m, result))
+        module.register_forward_hook(lambda m, _, result, name=name: record(name, m, result))
         for name, module in network.named_modules()
         if not list(module.children()) or list(module.parameters(recurse=False)) or isinstance(module, Adder)
     ]
@@ -91,7 +95,7 @@ def describe_layers(network: Network) -> list[Layer]:
 
 
 def format_layers(network: Network) -> str:
-    """Write layers, output shapes for one image, and parameter counts as lines of text."""
+    """Return a text table of the layers, with their output shapes for one image and their parameter counts."""
     rows = [
         (
             layer.name,
@@ -101,7 +105,7 @@ def format_layers(network: Network) -> str:
         )
         for layer in describe_layers(network)
     ]
-    rows = [("layer", "kind", "output", "parameters"), *rows, ("all", "", "", f"{count_parameters(network):,}")]
+    rows = [("layer", "type", "output shape", "parameters"), *rows, ("total", "", "", f"{count_parameters(network):,}")]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return "\n".join(
         "  ".join(

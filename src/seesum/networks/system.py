@@ -1,4 +1,4 @@
-"""What a system is: an encoder, a recipe, and what it reaches. The systems themselves are in ``systems/``, one file each."""
+"""The class ``System``: an encoder, a recipe and its results. The systems themselves are in ``systems/``, one file each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Result:
     digit: float
     sum: float
     runs: int
-    """How many seeds they are the mean of."""
+    """The number of seeds that the accuracies are the mean of."""
 
 
 @dataclass(frozen=True)
@@ -30,52 +30,52 @@ class PublishedFigure:
     """One figure that the author of a system published."""
 
     output: str
-    """``digit``, ``sum``, ``both`` (the share of samples with both right) or ``mean`` (of the accuracies of both)."""
+    """``digit``, ``sum``, ``both`` (the share of samples with both right) or ``mean`` (of both accuracies)."""
     epoch: int | str
-    """The epoch it was measured after; ``best`` for the best one, picked on the images it was measured on; or ``last``."""
+    """The epoch after which it was measured. ``last``, or ``best``, which is chosen on the images it was measured on."""
     percent: float | None
-    """Accuracy; None where the author reports none."""
+    """Accuracy in percent. None if the author reports none."""
     on: str = "test"
-    """``test``, ``validation`` or ``train``."""
+    """The images it was measured on: ``test``, ``validation`` or ``train``."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """What the author of a system reports."""
+    """The figures that the author of a system published."""
 
     figures: tuple[PublishedFigure, ...]
     parameters: int | None = None
-    """The number of trainable parameters, where it is known."""
+    """The number of trainable parameters. None if it is not known."""
     runs: int = 3
-    """How many seeds a reproduction takes by default: fewer for large networks."""
+    """The default number of seeds of a reproduction. It is smaller for large networks."""
 
 
 @dataclass(frozen=True)
 class System:
-    """A network, its recipe and what it reaches. Each has a file in ``systems/``."""
+    """A network, its recipe and its results. Each system has a file in ``systems/``."""
 
     recipe: Recipe
-    """Its training in every detail; ``recipe.system`` is its name."""
+    """All settings of its training. ``recipe.system`` is the name of the system."""
     summary: str
-    """What it is, in one sentence."""
+    """A short description for tables and reports."""
     features: int
-    """F, the width of its encoder's features."""
+    """F, the width of the encoder's features."""
     build_encoder: Callable[[], nn.Module]
-    """Image [B, 1, 28, 28] -> features [B, F]."""
+    """Builds the encoder, which computes features [B, F] from images [B, 1, 28, 28]."""
     result: Result | None = None
-    """What it reaches: the newest row of its file in results/ (a test compares them). None for a system that only teaches."""
+    """Its accuracies, from its newest row in results/systems.csv (a test compares them). None if it is only a teacher."""
     adder_options: Mapping[str, Any] = field(default_factory=dict)
-    """Options of its own adder. Another adder is built with the defaults of its class."""
+    """Options of the system's own adder. Any other adder is built with the defaults of its class."""
     head_bias: bool = True
-    """Whether its digit head has a bias."""
+    """Whether the digit head has a bias."""
     published: Published | None = None
-    """What its author reports; None for our own systems."""
+    """The figures that its author published. None for our own systems."""
 
     def build_network(self, recipe: Recipe) -> Network:
-        """Build the network for a recipe of this system. Its adder and operation may differ from the system's own.
+        """Build the network for a recipe of this system. The recipe's adder and operation may differ from the system's own.
 
         Raises:
-            InputError: an unknown adder or operation, or an adder that cannot represent the operation.
+            InputError: the adder or operation is unknown, or the adder cannot represent the operation.
         """
         options = self.adder_options if recipe.adder == self.recipe.adder else {}
         operation = look_up(OPERATIONS, recipe.operation, "operation")

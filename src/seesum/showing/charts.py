@@ -151,7 +151,7 @@ def draw_tables(tables: dict[str, NDArray[np.float32]]) -> Figure:
         fill_table(panel, table, OPERATIONS[name])
         panel.set_title(name)
     title = "the adder table learned each operation from samples alone: the most probable answer of each cell"
-    figure.suptitle(title, y=1.04)
+    figure.suptitle(title)
     return figure
 
 

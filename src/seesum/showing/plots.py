@@ -42,7 +42,7 @@ def save_figure(figure: Figure, path: Path) -> Path:
 def encode_figure(figure: Figure) -> bytes:
     """Return a figure as the bytes of a PNG file. The same figure always gives the same bytes."""
     data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=110, bbox_inches="tight", metadata={"Software": None})
+    figure.savefig(data, format="png", dpi=110, metadata={"Software": None})
     return data.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""The systems: an encoder, a recipe and its results, one file each. Add a system here."""
+"""The systems, one file each: an encoder, a recipe and its results. Add a new system to ``SYSTEMS`` here."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ SYSTEMS: dict[str, System] = {
     for system in (SQUEEZE, WIDE, IDENTITY_ADDER, HARD_FUSION, LOGIT, FAST, BEST, HAND, TINY, MICRO, PLAIN, DEEP)
 }
 DEFAULT_SYSTEM = FAST.recipe.system
-"""The system that ``train`` trains when none is named."""
+"""The system that ``train`` trains if none is named."""
 
 
 def find_system(name: str) -> System:
     """Return the system with this name.
 
     Raises:
-        InputError: an unknown name; the sentence lists the known ones.
+        InputError: the name is unknown. The message lists the known names.
     """
     return look_up(SYSTEMS, name, "system")
 
 
 def build_network(recipe: Recipe) -> Network:
-    """Build the network that a recipe trains, with new weights from torch's global generator.
+    """Build the network that a recipe trains, with initial weights from torch's global random generator.
 
     Raises:
-        InputError: an unknown system, adder or operation, or an adder that cannot represent the operation.
+        InputError: the system, adder or operation is unknown, or the adder cannot represent the operation.
     """
     return find_system(recipe.system).build_network(recipe)

@@ -1,11 +1,14 @@
-"""Ours, for accuracy on MNIST: the network of ``deep``, which learns from four teachers.
+"""Our system ``best``, for accuracy on MNIST: the network of ``deep``, which learns from four teachers.
 
-Two teachers are of ``plain`` and two of ``deep``. Their networks differ, and so do the images they saw, so they make different
-mistakes: the mean of their probabilities is right more often than any of them. Several teachers of one kind are worth much
-less. The student learns that mean on images augmented as those of ``hand``, and becomes almost as good as the four together. On
-the test images it is no more accurate than ``hand``, but its probabilities are better.
+Two teachers are of the system ``plain`` and two of ``deep``. Their networks differ, and they were trained on different images,
+so they make different mistakes. The mean of their probabilities is right more often than any single teacher. Several teachers
+of one system help much less.
 
-Choices were made on the 12,000 validation images; LOG.md has them all.
+The student learns on images augmented as in ``hand``. For each batch, it learns the mean of two teachers chosen at random. It
+becomes almost as good as the four teachers together. On the test images it is no more accurate than ``hand``, but its
+probabilities are better.
+
+All choices were made on the 12,000 validation images. LOG.md lists them.
 """
 
 from __future__ import annotations

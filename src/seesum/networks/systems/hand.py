@@ -1,11 +1,13 @@
-"""Ours, for people's own digits: the network of ``plain``, trained on what other people's pictures look like.
+"""Our system ``hand``, for people's own digits: the network of ``plain``, trained on images that resemble people's pictures.
 
-MNIST's images were scanned and prepared in one way, and come from one country's handwriting. This recipe adds differences that
-remain after other pictures are prepared: other pens, low resolution, gaps in strokes, clutter and stronger slants. It adds
-digits in shapes that MNIST lacks. It also adds images without a digit, for which every digit should be equally likely, so that
-the network's confidence can be relied on.
+MNIST's images show the handwriting of one country. All were scanned and prepared in one way. Other pictures still differ from
+them after preparation. So this recipe adds other pens, low resolution, gaps in strokes, clutter and stronger slants. It adds
+digits in shapes that MNIST lacks.
 
-Choices were made on the 12,000 validation images; LOG.md has them all.
+It also adds images without a digit, whose target is the same probability for every digit. They make the confidence of the
+network reliable.
+
+All choices were made on the 12,000 validation images. LOG.md lists them.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ HAND = System(
             ),
         }
     ),
-    summary="ours: the network of plain, trained for people's own digits; it answers where no run is named",
+    summary="ours: the network of plain, trained for people's own digits; used if no run is named",
     features=FEATURES,
     build_encoder=build_encoder,
     result=Result(digit=99.76, sum=99.76, runs=3),

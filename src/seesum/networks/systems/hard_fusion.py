@@ -1,8 +1,16 @@
-"""Published system 4: the one-hot vector of the most probable digit is joined with the addend; no gradient passes it.
+"""Published system 4, ``hard-fusion``: the one-hot vector of the most probable digit is joined with the addend.
 
-From the source's code: channels and hidden sizes, mean 0.1307 and standard deviation 0.3081, batches of 128, SGD with rate 0.01
-and momentum 0.9, 5 epochs, the sum of two negative log-likelihoods on log-softmax outputs, fixed addends. Its text describes
-pooling of 3x3 with stride 1. Its sizes 7 -> 5 -> 3 -> 1 prove 2x2 with stride 2, so we build that.
+No gradient of the sum passes through this vector.
+
+From the source's code:
+
+- channels and hidden sizes, mean 0.1307 and standard deviation 0.3081
+- 5 epochs in batches of 128, SGD with learning rate 0.01 and momentum 0.9
+- the sum of two negative log-likelihoods on log-softmax outputs
+- fixed addends
+
+The source's text describes pooling of 3x3 with stride 1. But its sizes 7 -> 5 -> 3 -> 1 prove pooling of 2x2 with stride 2, so
+we build that.
 """
 
 from __future__ import annotations
@@ -14,11 +22,14 @@ from seesum.networks.system import Published, PublishedFigure, Result, System
 
 FEATURES = 1024 * 3 * 3
 TEST_PERCENT = ((98.07, 30.65), (98.81, 89.81), (98.95, 98.95), (98.94, 98.94), (98.88, 98.88))
-"""Published: accuracy of digit and sum on the test images after each epoch."""
+"""Published: the accuracy of digit and sum on the test images after each epoch, in percent."""
 
 
 def build_encoder() -> nn.Module:
-    """Image [B, 1, 28, 28] -> features [B, 9216]; the source's last 3x3 convolution (3x3 -> 1x1) is the digit head."""
+    """Build the encoder, which computes features [B, 9216] from images [B, 1, 28, 28].
+
+    The source's last 3x3 convolution (3x3 -> 1x1) is the digit head.
+    """
     return nn.Sequential(
         *(nn.Conv2d(1, 32, 3, padding=1), nn.ReLU()),
         *(nn.Conv2d(32, 64, 3, padding=1), nn.ReLU()),

@@ -1,13 +1,23 @@
-"""Published system 3: the digit becomes an embedding of 20 numbers, and both outputs are computed after the addend was joined.
+"""Published system 3, ``identity-adder``: both outputs are computed from an embedding of the image and the addend.
 
-From the source's code: the layers, the split of the 60,000 into 48,000 and 12,000, the augmentation, SGD with rate 0.01 and
-momentum 0.9, batches of 128, 15 epochs, the sum of two cross-entropies, and a new random addend each time an item is read.
+From the source's code:
 
-We chose the stratified split of this package; the source shuffles with a seed of its own. Our augmentation does geometry first
-and light second, for a whole batch, bilinear and with shifts of any size; the source's library takes the nearest pixel and
-whole shifts. The source also redraws addends in evaluation, so its own figures differ from run to run; ours are over all ten
-addends. Its printed "loss for both" is the digit's loss; ours is the sum of both. Its training and validation accuracies count
-a sample when both outputs are right.
+- the layers and the augmentation
+- the split of the 60,000 images into 48,000 and 12,000
+- 15 epochs in batches of 128, SGD with learning rate 0.01 and momentum 0.9
+- the sum of two cross-entropies
+- a new random addend each time an item is read
+
+Differences from the source:
+
+- We use the stratified split of this package. The source shuffles with its own seed.
+- Our augmentation changes geometry first and light second, for a whole batch. It is bilinear, with shifts of any size. The
+  source's library takes the nearest pixel and whole shifts.
+- Our figures are over all ten addends. The source chooses new random addends for evaluation too, so its figures differ from run
+  to run.
+- Our loss is the sum of both losses. The source's printed "loss for both" is the loss of the digit.
+
+The source's training and validation accuracies count a sample when both outputs are right.
 """
 
 from __future__ import annotations
@@ -22,7 +32,7 @@ DROPOUT = 0.1
 
 
 def build_encoder() -> nn.Module:
-    """Image [B, 1, 28, 28] -> embedding [B, 20]."""
+    """Build the encoder, which computes an embedding [B, 20] from images [B, 1, 28, 28]."""
     return nn.Sequential(
         *_build_block(1, 8),
         *_build_block(8, 8),
@@ -30,7 +40,7 @@ def build_encoder() -> nn.Module:
         *_build_block(8, 16),
         *_build_block(16, 16),
         nn.MaxPool2d(2),
-        *_build_block(16, 16)[:-1],  # the source has no dropout in this one
+        *_build_block(16, 16)[:-1],  # the source has no dropout in this block
         *_build_block(16, 16, padding=0),
         nn.AvgPool2d(5),
         nn.Flatten(),

@@ -1,13 +1,22 @@
-"""Published system 1: squeeze and widen, three times, with 7,364 parameters.
+"""Published system 1, ``squeeze``: the channels are squeezed and widened three times, with 7,364 parameters.
 
-From the source: the layers and their order, 7,364 parameters, 20 epochs, batches of 512, a rate of 0.02, dropout of 10 %, the
-sum of two cross-entropies. Its text gives the addend's one-hot vector a length of 19. Its layer sizes prove 10 (10 digit logits
-+ 10 = 20 inputs of the first linear layer), so we build 10.
+From the source:
 
-Where the source is silent we chose: one fixed addend per image; SGD with momentum 0.9, since of the ordinary optimisers its
-first epoch looks most like the published one (LOG.md has the comparison); images normalised with MNIST's mean and standard
-deviation. Its "total" is the mean of digit and sum accuracy, here the output "mean". It is not the share of samples with both
-right, here "both".
+- the layers and their order, 7,364 parameters, dropout of 10 %
+- 20 epochs in batches of 512, a learning rate of 0.02
+- the sum of two cross-entropies
+
+The source's text gives the one-hot vector of the addend a length of 19. But its layer sizes prove 10 (10 digit logits + 10 = 20
+inputs of the first linear layer), so we build 10.
+
+We chose what the source does not state:
+
+- one fixed addend per image
+- SGD with momentum 0.9: of the ordinary optimisers, its first epoch looks most like the published one (LOG.md compares them)
+- images normalised with MNIST's mean and standard deviation
+
+The source's "total" is the mean of digit and sum accuracy, here the output ``mean``. It is not the share of samples with both
+right, here ``both``.
 """
 
 from __future__ import annotations
@@ -22,7 +31,10 @@ DROPOUT = 0.1
 
 
 def build_encoder() -> nn.Module:
-    """Image [B, 1, 28, 28] -> features [B, 16]; the source's last 1x1 convolution is the digit head."""
+    """Build the encoder, which computes features [B, 16] from images [B, 1, 28, 28].
+
+    The source's last 1x1 convolution is the digit head.
+    """
     return nn.Sequential(
         *_build_block(1), *_build_block(8), *_build_block(8), nn.Conv2d(8, FEATURES, 3, bias=False), nn.Flatten()
     )
@@ -46,7 +58,7 @@ SQUEEZE = System(
     recipe=Recipe(
         system="squeeze", adder="concat", epochs=20, batch_size=512, optimiser="sgd", lr=0.02, momentum=0.9, precision="fp32"
     ),
-    summary="published 1: squeezed convolutions, concat",
+    summary="published 1: squeezed convolutions, then an MLP",
     features=FEATURES,
     build_encoder=build_encoder,
     adder_options={"hidden": (20,), "bias": False, "norm": True},

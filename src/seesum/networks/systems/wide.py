@@ -1,14 +1,21 @@
-"""Published system 2: wide convolutions, one linear layer of 128 for the sum.
+"""Published system 2, ``wide``: wide convolutions, and one hidden layer of 128 for the sum.
 
-From the source: the layers, batches of 32, 10 epochs, addends chosen once with ``torch.randint``, the average of two
-cross-entropies, the results of every epoch. The log-softmax of the digit output is joined with the addend.
+From the source:
 
-Where the source is silent we chose: a ReLU after every convolution but the last and after the first linear layer; SGD with rate
-0.01 and momentum 0.9; images normalised with MNIST's mean and standard deviation.
+- the layers, and the join of the digit output's log-softmax with the addend
+- 10 epochs in batches of 32, and the results of every epoch
+- addends chosen once with ``torch.randint``
+- the average of two cross-entropies
 
-Its known mistake: it has 18 sum outputs (77,948 parameters), but the sums 0 to 18 need 19 (78,077, as built below). With 18 the
-pair 9 + 9 cannot be answered, and the network trains only while no training addend is 9: then 10 of the 100 pairs are never
-learned. Its published figures are probably for the addends 0 to 8; ours are for all ten. LOG.md shows the effect.
+We chose what the source does not state:
+
+- a ReLU after every convolution but the last, and after the first linear layer
+- SGD with learning rate 0.01 and momentum 0.9
+- images normalised with MNIST's mean and standard deviation
+
+The source has a known mistake: 18 sum outputs (77,948 parameters), although the sums 0 to 18 need 19 (78,077, as built below).
+With 18, the pair 9 + 9 has no output, and the network trains only if no training addend is 9. Then it never learns 10 of the
+100 pairs. So the published figures are probably for the addends 0 to 8. Ours are for all ten. LOG.md shows the effect.
 """
 
 from __future__ import annotations
@@ -31,11 +38,14 @@ RIGHT_OF_10000 = (
     (9902, 9894),
     (9932, 9920),
 )
-"""Published: right digits and sums of 10,000 after each epoch."""
+"""Published: the number of right digits and right sums, of 10,000, after each epoch."""
 
 
 def build_encoder() -> nn.Module:
-    """Image [B, 1, 28, 28] -> features [B, 576]; the source's last 3x3 convolution (3x3 -> 1x1) is the digit head."""
+    """Build the encoder, which computes features [B, 576] from images [B, 1, 28, 28].
+
+    The source's last 3x3 convolution (3x3 -> 1x1) is the digit head.
+    """
     return nn.Sequential(
         *(nn.Conv2d(1, 32, 3, padding=1), nn.ReLU()),
         *(nn.Conv2d(32, 64, 3, padding=1), nn.ReLU()),
@@ -63,7 +73,7 @@ WIDE = System(
         loss="average",
         precision="fp32",
     ),
-    summary="published 2: wide convolutions, concat",
+    summary="published 2: wide convolutions, then an MLP",
     features=FEATURES,
     build_encoder=build_encoder,
     adder_options={"hidden": (128,), "joins_logp": True},
