@@ -1,7 +1,7 @@
 """Turn samples into shuffled, augmented, normalised batches on a device.
 
-All images lie on the device as uint8, and a batch is made by indexing them. A per-sample data set with a loader takes most of a
-minute for an epoch that takes a second or two here.
+All images are kept on the device as uint8, and a batch is made by indexing them. An epoch takes a second or two. With a
+per-sample data set and a loader, it takes most of a minute.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Batch(NamedTuple):
 
 
 class Batches:
-    """Give batches for any number of epochs over the training images of a recipe."""
+    """Make the batches of any number of epochs over the training images of a recipe."""
 
     def __init__(self, labelled: LabelledImages, recipe: Recipe, device: torch.device, generator: Generator) -> None:
         """Put the images on the device.
@@ -43,7 +43,7 @@ class Batches:
             labelled: the training images, N of them.
             recipe: decides batch size, addend strategy, operation, augmentation, mean, std and seed.
             device: where the batches are used.
-            generator: on the CPU; decides order and augmentation, so a checkpoint needs its state alone.
+            generator: on the CPU; decides order and augmentation, so a checkpoint needs only its state.
         """
         self.labelled, self.recipe, self.device, self.generator = labelled, recipe, device, generator
         self.strategy = look_up(ADDEND_STRATEGIES, recipe.addends, "addend strategy")
@@ -52,7 +52,7 @@ class Batches:
         self._make_samples(0)
 
     def _make_samples(self, epoch: int) -> None:
-        """Make the samples of an epoch, unless they are there already: rendering synthetic images takes seconds."""
+        """Make the samples of an epoch. Samples that exist already are kept, since rendering synthetic images takes seconds."""
         epoch = epoch if self.strategy.redraw_each_epoch or self.has_synthetic else 0
         if epoch == self._epoch_made:
             return
@@ -64,16 +64,16 @@ class Batches:
         self._tensors = tuple(torch.from_numpy(np.ascontiguousarray(array)).to(self.device) for array in arrays)
 
     def count_steps(self) -> int:
-        """Return the steps of one epoch. The last one may be smaller, but a single last sample is left out of the epoch."""
-        full, left = divmod(len(self._tensors[0]), self.recipe.batch_size)
-        return full + (left > 1 or full == 0)
+        """Return the number of steps in an epoch. The last batch may be smaller; a single last sample is left out."""
+        full, rest = divmod(len(self._tensors[0]), self.recipe.batch_size)
+        return full + (rest > 1 or full == 0)
 
     def shuffle(self, epoch: int) -> Iterator[Batch]:
-        """Yield all samples once in random order. ``epoch`` counts from 0 and decides new addends and synthetic images."""
+        """Yield the batches of an epoch in random order. ``epoch`` counts from 0 and decides addends and synthetic images."""
         self._make_samples(epoch)
         images, *others = self._tensors
         order = torch.randperm(len(images), generator=self.generator).to(self.device)
-        # BatchNorm needs two samples, so a single last sample waits for another epoch
+        # BatchNorm needs two samples, so a single last sample is left out of this epoch
         for rows in torch.split(order, self.recipe.batch_size)[: self.count_steps()]:
             pixels = images[rows].unsqueeze(1).float()
             if self.recipe.augmentation != Augmentation():
@@ -87,6 +87,6 @@ def scale_pixels(pixels: Tensor, recipe: Recipe) -> Tensor:
 
 
 def normalise(images: Images, recipe: Recipe, device: torch.device) -> Tensor:
-    """Images uint8 [N, 28, 28] -> the input of a network: float32 [N, 1, 28, 28] on the device."""
+    """Turn images uint8 [N, 28, 28] into the input of a network: float32 [N, 1, 28, 28] on the device."""
     pixels = torch.from_numpy(np.ascontiguousarray(images)).to(device).unsqueeze(1).float()
     return scale_pixels(pixels, recipe)

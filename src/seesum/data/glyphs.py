@@ -3,8 +3,8 @@
 A glyph is a text of strokes, separated by semicolons. A stroke is a list of points ``x,y`` in hundredths of the digit's height,
 y downwards. The pen goes smoothly through the points, but turns sharply at a point that ends in ``!``.
 
-All glyphs were written by hand, after shapes that people use in different countries. MNIST comes from the United States and has
-few of them or none: crossed sevens, ones with a long flag or a foot, open fours, slashed zeros.
+All glyphs were made by hand, after shapes that people write in different countries. Many of these shapes are rare or missing in
+MNIST, which comes from the United States: crossed sevens, ones with a long flag or a foot, open fours, slashed zeros.
 """
 
 from __future__ import annotations
@@ -161,5 +161,7 @@ OTHERS: tuple[str, ...] = (
     "0,20 40,0! 40,60! 80,40! 80,100; 0,70 30,100",  # broken lines
     "10,0 0,10; 60,0 64,12; 30,46 40,50; 0,90 12,100; 84,60 90,72; 70,96 76,88",  # specks
 )
-"""Figures that are not digits and do not resemble one. So l, o, I, O, S, Z, B, D, G, C, J, U, T, Y, a, q, g, b and z are
-missing."""
+"""Figures that are not digits and do not resemble one.
+
+The letters l, o, I, O, S, Z, B, D, G, C, J, U, T, Y, a, q, g, b and z are left out because they resemble digits.
+"""

@@ -1,4 +1,7 @@
-"""Read MNIST, embedded or from a folder of IDX files, as arrays. The only place where these bytes are parsed and checked."""
+"""Read MNIST as arrays, from the embedded files or from a folder of IDX files.
+
+No other module parses or checks these bytes.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ class Dataset:
     train: LabelledImages
     test: LabelledImages
     sha256: dict[str, str]
-    """Of each file that the images came from, uncompressed."""
+    """File name -> SHA-256 of the uncompressed file, for each file that the images came from."""
 
 
 class Naming(NamedTuple):
@@ -100,7 +103,7 @@ def load_mnist(directory: str | os.PathLike[str] | None = None) -> Dataset:
         ``.train`` and ``.test``, each with ``.images`` uint8 [N, 28, 28] and ``.digits`` int64 [N].
 
     Raises:
-        InputError: a file is missing, truncated or not what its name promises; the sentence names it.
+        InputError: a file is missing, damaged or of the wrong content; the message names the file.
     """
     if directory is None:
         return _assemble(NAMINGS["MNIST"], _read_embedded)
@@ -115,10 +118,13 @@ def load_mnist(directory: str | os.PathLike[str] | None = None) -> Dataset:
 
 
 def parse_idx(data: bytes, name: str) -> NDArray[Any]:
-    """Parse an IDX file of unsigned bytes or 32-bit integers; returns an array of the shape that its header gives.
+    """Parse an IDX file of unsigned bytes or 32-bit integers.
+
+    Returns:
+        An array of the shape that the header gives.
 
     Raises:
-        InputError: the header is not IDX, or the length is not what the header promises.
+        InputError: the header is not an IDX header, or the length of the file does not match it.
     """
     if len(data) < 4 or data[0] or data[1] or data[2] not in IDX_TYPES or len(data) < 4 + 4 * data[3]:
         raise InputError(f"{name} is not an IDX file of bytes or integers; download it again")
@@ -127,34 +133,37 @@ def parse_idx(data: bytes, name: str) -> NDArray[Any]:
     start = 4 + 4 * data[3]
     expected = start + dtype.itemsize * int(np.prod(shape, dtype=object))
     if len(data) != expected:
-        raise InputError(f"{name} has {len(data):,} bytes where its header promises {expected:,}; download it again")
+        raise InputError(f"{name} has {len(data):,} bytes, but its header promises {expected:,}; download it again")
     array: NDArray[Any] = np.frombuffer(data, dtype, offset=start).reshape(shape)
     return array.astype(dtype.newbyteorder("="))
 
 
 def _assemble(naming: Naming, read: Callable[[str], bytes]) -> Dataset:
+    """Read, check and combine the four files. ``read`` returns the uncompressed bytes of a file name."""
     sha256: dict[str, str] = {}
 
-    def part(images_name: str, digits_name: str) -> LabelledImages:
+    def read_labelled(images_name: str, digits_name: str) -> LabelledImages:
         raw = {name: read(name) for name in (images_name, digits_name)}
         sha256.update({name: hashlib.sha256(data).hexdigest() for name, data in raw.items()})
         images, digits = (parse_idx(data, name) for name, data in raw.items())
         if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE) or images.dtype != np.uint8:
-            raise InputError(f"{images_name} holds {images.dtype} of shape {images.shape}; expected uint8 [N, 28, 28]")
+            raise InputError(
+                f"{images_name} holds {images.dtype} of shape {images.shape}, not uint8 [N, 28, 28]; give another file"
+            )
         if digits.ndim not in (1, 2):
-            raise InputError(f"{digits_name} holds an array of shape {digits.shape}; expected one label per image")
+            raise InputError(f"{digits_name} holds labels of shape {digits.shape}, not one label per image; give another file")
         if digits.ndim == 2:
-            digits = digits[:, 0]  # QMNIST: eight columns, the first is the digit
+            digits = digits[:, 0]  # QMNIST labels have eight columns; the first is the digit
         if digits.shape != images.shape[:1] or not len(digits):
-            raise InputError(f"{digits_name} holds {len(digits):,} labels for {len(images):,} images; they must be equal")
+            raise InputError(f"{digits_name} holds {len(digits):,} labels for {len(images):,} images; give one label per image")
         if digits.min() < 0 or digits.max() > 9:
-            raise InputError(f"{digits_name} holds labels from {digits.min()} to {digits.max()}; expected digits 0 to 9")
+            raise InputError(f"{digits_name} holds labels from {digits.min()} to {digits.max()}; give labels from 0 to 9")
         if naming.transposed:
             images = np.ascontiguousarray(images.transpose(0, 2, 1))
         return LabelledImages(images.astype(np.uint8, copy=False), digits.astype(np.int64))
 
-    train = part(naming.train_images, naming.train_digits)
-    return Dataset(train, part(naming.test_images, naming.test_digits), sha256)
+    train = read_labelled(naming.train_images, naming.train_digits)
+    return Dataset(train, read_labelled(naming.test_images, naming.test_digits), sha256)
 
 
 def _find(folder: Path, name: str) -> Path | None:
@@ -173,26 +182,27 @@ def _read_file(folder: Path, name: str) -> bytes:
 
 
 def _read_embedded(name: str) -> bytes:
-    """Return the uncompressed bytes of an embedded file: from the cache where its checksum is right, else unpacked and
-    cached.
+    """Return the uncompressed bytes of an embedded file.
+
+    They come from the cache if its checksum is right. Otherwise the file is decompressed and cached.
     """
     import platformdirs
 
-    wanted = CANONICAL_SHA256[name]
+    expected = CANONICAL_SHA256[name]
     cached = Path(platformdirs.user_cache_dir("seesum", appauthor=False)) / "mnist" / name
     with contextlib.suppress(OSError):
         data = cached.read_bytes()
-        if hashlib.sha256(data).hexdigest() == wanted:
+        if hashlib.sha256(data).hexdigest() == expected:
             return data
     try:
         data = lzma.decompress((files("seesum") / "data" / "mnist" / f"{name}.xz").read_bytes())
     except (OSError, EOFError, lzma.LZMAError) as error:
         raise InputError(f"the embedded file {name}.xz cannot be read ({error}); install seesum again") from error
-    if hashlib.sha256(data).hexdigest() != wanted:
+    if hashlib.sha256(data).hexdigest() != expected:
         raise InputError(f"the embedded file {name}.xz is not the canonical one; install seesum again")
-    with contextlib.suppress(OSError):  # a cache that cannot be written costs each run a second, and nothing else
+    with contextlib.suppress(OSError):  # without a cache, each run takes a second longer
         cached.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=cached.parent, delete=False) as beside:
-            beside.write(data)
-        Path(beside.name).replace(cached)
+        with tempfile.NamedTemporaryFile(dir=cached.parent, delete=False) as temporary:
+            temporary.write(data)
+        Path(temporary.name).replace(cached)
     return data

@@ -62,10 +62,10 @@ def draw_addends(count: int, rng: Generator) -> Digits:
 
 
 def hold_out_pairs(operation: Operation, count: int, rng: Generator) -> Pairs:
-    """Choose ``count`` pairs that are never shown: no two with one digit or one addend, and every answer is still seen.
+    """Choose ``count`` pairs that training never shows. No two share a digit or an addend, and no answer disappears.
 
     Raises:
-        InputError: the operation has answers that too few pairs give, such as multiplication's 81.
+        InputError: some answers have too few pairs, such as 81 in multiplication.
     """
     held = np.zeros((10, ADDENDS), np.bool_)
     answers = operation.tabulate()

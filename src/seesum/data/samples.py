@@ -46,7 +46,7 @@ class Samples:
 
 
 def _draw_one_addend(labelled: LabelledImages, held_out: Pairs, rng: Generator) -> tuple[Images, Digits, Digits]:
-    """One random addend for each image, never one that makes a pair held out."""
+    """Give each image one random addend, never one that makes a held-out pair."""
     if not held_out.any():
         return labelled.images, labelled.digits, draw_addends(len(labelled.digits), rng)
     shown = np.argsort(held_out, axis=1, kind="stable")  # the addends of each digit, those held out last
@@ -56,7 +56,7 @@ def _draw_one_addend(labelled: LabelledImages, held_out: Pairs, rng: Generator) 
 
 
 def _take_all_addends(labelled: LabelledImages, held_out: Pairs, _: Generator) -> tuple[Images, Digits, Digits]:
-    """Every image with all ten addends, but for the pairs held out."""
+    """Give each image all ten addends, except those that make a held-out pair."""
     count = len(labelled.digits)
     digits, addends = np.repeat(labelled.digits, ADDENDS), np.tile(np.arange(ADDENDS), count)
     shown = ~held_out[digits, addends]

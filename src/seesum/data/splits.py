@@ -87,7 +87,7 @@ def count_images(images: str, available: int) -> int:
 
 
 def draw_evenly(digits: Digits, count: int, rng: Generator) -> NDArray[np.bool_]:
-    """Draw ``count`` rows at random so that each digit keeps its share, within one image (stratified); a mask [N]."""
+    """Return a mask [N] of ``count`` rows chosen at random, each digit in its share to within one image (stratified)."""
     order = rng.permutation(len(digits))
     by_digit = order[np.argsort(digits[order], kind="stable")]
     rank_in_digit = np.empty(len(digits))
