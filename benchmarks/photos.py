@@ -30,7 +30,8 @@ from seesum.base.errors import InputError
 from seesum.base.files import check_file, make_folder, write_csv
 from seesum.cli.output import print_rows
 from seesum.reading import cutout, location, preprocessing, segmentation
-from seesum.reading.decoding import Picture, PictureError, Plane, decode_picture
+from seesum.reading.decoding import Plane, decode_picture
+from seesum.reading.pictures import Picture, PictureError
 from seesum.reading.preprocessing import Prepared, centre_by_mass, fit_into_box, prepare_picture
 from seesum.reading.reader import Answer, Reader
 from seesum.runs.provenance import origin_columns

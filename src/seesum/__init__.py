@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from seesum.data.idx import Dataset as Dataset, LabelledImages as LabelledImages, load_mnist as load_mnist
     from seesum.networks.adders import ADDERS as ADDERS
     from seesum.networks.systems import SYSTEMS as SYSTEMS
-    from seesum.reading.decoding import PictureError as PictureError
+    from seesum.reading.pictures import PictureError as PictureError
     from seesum.reading.reader import Answer as Answer, Reader as Reader
     from seesum.runs.run import Run as Run
     from seesum.studies.seeds import Study as Study
@@ -38,7 +38,7 @@ _MODULES = {
     "InputError": "base.errors",
     "JobError": "base.errors",
     "LabelledImages": "data.idx",
-    "PictureError": "reading.decoding",
+    "PictureError": "reading.pictures",
     "Reader": "reading.reader",
     "Recipe": "base.recipe",
     "Run": "runs.run",
@@ -66,6 +66,7 @@ __all__ = sorted(_MODULES)
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module 'seesum' has no attribute {name!r}")
+    import_module("seesum.base.environment").limit_spinning()
     return getattr(import_module(f"seesum.{_MODULES[name]}"), name)
 
 

@@ -19,7 +19,8 @@ from PIL import Image
 
 from digits import SEVEN, alike, draw_strokes
 from seesum.reading import decoding
-from seesum.reading.decoding import PictureError, decode_picture
+from seesum.reading.decoding import decode_picture
+from seesum.reading.pictures import PictureError
 from seesum.reading.preprocessing import prepare_picture
 
 INK, PAPER = (20, 30, 120), (240, 230, 210)
@@ -123,7 +124,7 @@ def test_paths_and_bytes_and_opened_files(tmp_path: Path) -> None:
     expected = decode_picture(COLOURED)
     with Image.open(path) as opened:
         for kind in (path, str(path), data, bytearray(data), memoryview(data), opened):
-            np.testing.assert_array_equal(decode_picture(kind), expected)  # type: ignore[arg-type]
+            np.testing.assert_array_equal(decode_picture(kind), expected)
 
 
 def test_values_of_fewer_bits_and_of_normalised_images_keep_their_steps() -> None:
@@ -291,7 +292,7 @@ def test_arrays_that_are_no_picture(array: NDArray[Any]) -> None:
         decode_picture(array)
 
 
-@pytest.mark.parametrize("thing", [None, 5, {}, object(), io.BytesIO(b"hello")])
+@pytest.mark.parametrize("thing", [None, 5, object(), range])
 def test_things_that_are_no_picture(thing: Any) -> None:
     with pytest.raises(PictureError, match="is no picture"):
         decode_picture(thing)

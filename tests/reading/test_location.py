@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from digits import FOUR, SEVEN, alike, draw_strokes, move_strokes
-from seesum.reading.decoding import PictureError
 from seesum.reading.location import Candidate, drop_rim, find_candidates, select_digits
+from seesum.reading.pictures import PictureError
 from seesum.reading.preprocessing import prepare_picture
 
 Levels = NDArray[np.float64]

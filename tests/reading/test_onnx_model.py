@@ -22,9 +22,9 @@ from seesum.base.errors import InputError, JobError
 from seesum.data.idx import Dataset
 from seesum.networks.network import Network
 from seesum.reading import onnx_model as models
-from seesum.reading.decoding import Picture
 from seesum.reading.exporting import attach_metadata, describe_run, take_compared
 from seesum.reading.onnx_model import INPUTS, METADATA, MODEL_FILE, OUTPUTS, OnnxModel, find_run_or_model
+from seesum.reading.pictures import Picture
 from seesum.runs.run import SHIPPED, find_run, list_shipped
 
 ROOT = Path(__file__).parents[2]

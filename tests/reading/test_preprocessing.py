@@ -21,7 +21,7 @@ from seesum.base.recipe import Recipe
 from seesum.data.idx import Dataset, load_mnist
 from seesum.data.splits import split_images
 from seesum.reading.cutout import Area, crop_candidate
-from seesum.reading.decoding import PictureError
+from seesum.reading.pictures import PictureError
 from seesum.reading.preprocessing import centre_by_mass, fit_into_box, prepare_picture
 from seesum.reading.reader import Reader
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from digits import BARRED_SEVEN, FIVE, FLAG, FOUR, SEVEN, Strokes, alike, draw_strokes, move_strokes
-from seesum.reading.decoding import PictureError
+from seesum.reading.pictures import PictureError
 from seesum.reading.preprocessing import prepare_picture
 from seesum.reading.segmentation import (
     group_strokes,

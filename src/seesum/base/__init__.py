@@ -3,6 +3,7 @@
 Read the files in this order:
 
 - ``errors.py``: the two errors that a user sees
+- ``environment.py``: what torch and ONNX Runtime are told before they are imported
 - ``registry.py``: look up an entry by its name
 - ``compatibility.py``: the names of earlier formats; nothing else knows them
 - ``recipe.py``: Recipe and Augmentation: everything that decides which weights come out

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from seesum import __version__
+from seesum.base.environment import limit_spinning
 from seesum.base.errors import InputError, JobError
 from seesum.cli.calibrate import calibrate
 from seesum.cli.compare import compare
@@ -59,6 +60,7 @@ def main() -> None:
     """
     from typer.exceptions import TyperException
 
+    limit_spinning()
     try:
         code = app(prog_name="seesum", standalone_mode=False)
     except TyperException as error:

@@ -2,7 +2,8 @@
 
 Read the files in this order:
 
-- ``decoding.py``: a file, bytes, image or array -> colours; the only place that opens pictures
+- ``pictures.py``: what counts as a picture: paths, bytes, files, arrays, tensors, lists
+- ``decoding.py``: any of these -> colours; the only place that decodes pictures
 - ``segmentation.py``: which pixels are ink: illumination, threshold, ruled lines, groups of strokes
 - ``location.py``: where in a picture a digit may be
 - ``cutout.py``: one such place -> the strokes of its digit, at one size

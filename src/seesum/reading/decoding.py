@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import glob
 import io
 import math
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from seesum.base.errors import InputError
+from seesum.reading.pictures import Picture, PictureError, find_range, name_picture, open_picture
 
 LARGEST_PIXELS = 50 * 2**20
 """Cameras sold as 50 megapixels have up to 8192 x 6144."""
@@ -29,10 +27,6 @@ FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 FAINT_LEVELS = 32
 """Opaque parts within this many levels of white cannot be seen on white paper."""
 
-Picture = str | os.PathLike[str] | bytes | Image.Image | NDArray[Any]
-"""A path, the bytes of a file, a PIL image, or an array (grey or RGB, any size)."""
-Pictures = list[Picture] | tuple[Picture, ...]
-"""Several pictures."""
 Plane = NDArray[np.float32]
 """[H, W] or [H, W, 3], float32."""
 TURNS: dict[int, Callable[[Plane], Plane]] = {
@@ -47,65 +41,29 @@ TURNS: dict[int, Callable[[Plane], Plane]] = {
 """The function that turns a picture upright, for each orientation in its EXIF."""
 
 
-class PictureError(InputError):
-    """A picture cannot be decoded or holds no ink. The message is the sentence for the user."""
-
-
-def list_pictures(pictures: Picture | Pictures) -> tuple[list[Picture], bool]:
-    """Return pictures as a list, and whether they were a list: a single picture becomes a list of one."""
-    return (list(pictures), True) if isinstance(pictures, list | tuple) else ([pictures], False)
-
-
-def expand_patterns(pictures: list[Picture]) -> list[Picture]:
-    """Replace patterns of paths, such as ``digits/*.jpg``, by the files that match, in order, without hidden files.
-
-    Raises:
-        PictureError: no file matches.
-    """
-    expanded: list[Picture] = []
-    for picture in pictures:
-        if isinstance(picture, str) and glob.has_magic(picture) and not Path(picture).exists():
-            # not Path.glob, which returns hidden files too, and fails at "photos/**.png"
-            fitting = [path for path in map(Path, sorted(glob.glob(picture, recursive=True))) if path.is_file()]  # noqa: PTH207
-            if not fitting:
-                raise PictureError(f"no file fits {picture}; give the paths of image files, such as PNGs or JPEGs")
-            expanded += fitting
-        else:
-            expanded.append(picture)
-    return expanded
-
-
-def name_picture(picture: Picture) -> str:
-    """Return the name of a picture in messages: its path, where it has one."""
-    return (os.fspath(picture) or "''") if isinstance(picture, str | os.PathLike) else "the picture"
-
-
 def decode_picture(picture: Picture) -> Plane:
     """Decode a picture to colours [H, W, 3], 0..255: upright as its EXIF says, on white, reduced to ``WORKING_PIXELS``.
 
     Transparent parts become white. Where all opaque parts are white too, they become black instead, so that a white drawing can
-    be seen. Arrays of whole numbers have 8 bits, or as many as their largest value needs. Arrays of floats are 0..1, or else as
-    whole numbers. In images normalised for a network (values below 0, or floats below 4) the smallest value becomes 0 and the
-    largest 255.
+    be seen. Arrays of whole numbers have 8 bits, or as many as their largest value needs; where none reaches 64, the largest is
+    white. Arrays of floats are 0..1, or else as whole numbers. In images normalised for a network (values below 0, or floats
+    below 4) the smallest value becomes 0 and the largest 255.
 
     Raises:
         PictureError: it cannot be decoded, or has more than 50 megapixels.
     """
     name = name_picture(picture)
     with _refuse_damaged(name):
-        if isinstance(picture, str | os.PathLike):
-            if os.fspath(picture) and Path(picture).is_dir():
-                pattern = Path(picture) / "*.png"
-                raise PictureError(f"{name} is a folder; give image files, or a pattern of them such as '{pattern}'")
-            if not Path(picture).is_file():
-                raise PictureError(f"there is no picture {name}; give the path of an image file, such as a PNG or a JPEG")
-            with Path(picture).open("rb") as file:
-                return _decode_file(file, name)
-        if isinstance(picture, bytes | bytearray | memoryview):
-            return _decode_file(io.BytesIO(picture), name)
-        if isinstance(picture, Image.Image):
-            return _decode_image(picture, name)
-        return _decode_array(np.asarray(picture), name)
+        opened = open_picture(picture)
+        if isinstance(opened, Path):
+            with opened.open("rb") as file:
+                # a pipe, such as /dev/fd/63, can be read only once
+                return _decode_file(file if file.seekable() else io.BytesIO(file.read()), name)
+        if isinstance(opened, bytes):
+            return _decode_file(io.BytesIO(opened), name)
+        if isinstance(opened, Image.Image):
+            return _decode_image(opened, name)
+        return _decode_array(opened, name)
 
 
 def read_grey(image: Image.Image) -> NDArray[np.uint8] | None:
@@ -152,7 +110,13 @@ def _decode_file(file: IO[bytes], name: str) -> Plane:
 
 def _decode_image(image: Image.Image, name: str) -> Plane:
     _check_size(*image.size, name)
-    image.load()
+    try:
+        image.load()
+    except ValueError as error:
+        if getattr(image, "fp", image) is None:
+            sentence = f"{name} is a PIL image that was closed before its pixels were read; call load() before close()"
+            raise PictureError(sentence) from error
+        raise
     turn = TURNS.get(_read_orientation(image), np.asarray)
     if image.mode.startswith(("I", "F")):
         return np.ascontiguousarray(turn(_decode_array(np.asarray(image), name)))
@@ -164,12 +128,8 @@ def _decode_image(image: Image.Image, name: str) -> Plane:
 
 
 def _decode_array(array: NDArray[Any], name: str) -> Plane:
-    if array.dtype.kind not in "buif":
-        raise PictureError(f"an array of {array.dtype} is no picture; expected grey levels or colours, such as uint8")
-    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))) or not array.size:
-        raise PictureError(f"an array of shape {array.shape} is no picture; expected [H, W], [H, W, 3] or [H, W, 4]")
     _check_size(array.shape[1], array.shape[0], name)
-    black, white = _find_range(array)
+    black, white = find_range(array)
     planes = array[:, :, None] if array.ndim == 2 else array
 
     def take(top: int, bottom: int) -> list[Image.Image]:
@@ -177,18 +137,6 @@ def _decode_array(array: NDArray[Any], name: str) -> Plane:
         return [Image.fromarray(plane) for plane in levels.clip(0, 255).transpose(2, 0, 1)]
 
     return _shrink(take, array.shape[1], array.shape[0])
-
-
-def _find_range(array: NDArray[Any]) -> tuple[float, float]:
-    """Return which value of an array is black, and which is white."""
-    least, most = float(array.min()), float(array.max())
-    if not max(-least, most) < 1e30:
-        raise PictureError(f"an array with values from {least:g} to {most:g} is no picture; expected 0 to 1, or 0 to 255")
-    if array.dtype.kind == "b" or (array.dtype.kind == "f" and least >= -0.5 and most <= 1.5):
-        return 0.0, 1.0  # resampling leaves floats a little outside 0..1
-    if least < 0 or (array.dtype.kind == "f" and most < 4):  # MNIST's images reach 2.8 when normalised
-        return least, max(most, least + 1)
-    return 0.0, 2.0 ** max(8, int(most).bit_length()) - 1
 
 
 def _check_size(width: int, height: int, name: str) -> None:

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seesum.base.compatibility import FORMAT, check_format, upgrade_onnx
-from seesum.base.errors import InputError, import_extra
+from seesum.base.environment import import_onnxruntime
+from seesum.base.errors import InputError
 from seesum.base.recipe import Recipe
 from seesum.data.idx import Digits, Images
 from seesum.data.operations import ADDENDS
@@ -55,9 +56,11 @@ class OnnxModel:
             InputError: it is damaged, or this version of seesum did not export it.
             JobError: ONNX Runtime is not installed.
         """
-        runtime = import_extra("onnxruntime", "export")
+        runtime = import_onnxruntime()
         options = runtime.SessionOptions()
         options.log_severity_level = 4  # exceptions tell what is wrong, so nothing is printed as well
+        # a waiting thread sleeps, so that other programs on the same cores do not slow every layer down
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.intra_op_num_threads = _count_threads(os.environ.get("OMP_NUM_THREADS", ""))
         try:
             self.session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
@@ -66,11 +69,16 @@ class OnnxModel:
                 f"{name} is not an ONNX file that can be read, or is damaged; make one with: seesum export RUN --to FILE"
             ) from error
         self.name = name
+        self._data = data
         self.metadata = _parse_metadata(data, self.session.get_modelmeta().custom_metadata_map, name)
         inputs, outputs = self.session.get_inputs(), self.session.get_outputs()
         if tuple(one.name for one in inputs) != INPUTS or tuple(one.name for one in outputs) != OUTPUTS:
             raise InputError(f"{name} has other inputs and outputs than {', '.join(INPUTS + OUTPUTS)}; export it again")
         self._kind = np.float32 if inputs[0].type == "tensor(float)" else np.uint8
+
+    def __reduce__(self) -> tuple[type[OnnxModel], tuple[bytes, str]]:
+        """Rebuild the model from its bytes in another process, since a session of ONNX Runtime cannot be sent."""
+        return OnnxModel, (self._data, self.name)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> OnnxModel:
@@ -121,16 +129,22 @@ class OnnxModel:
         """
         if len(addends) % max(1, len(images)) or len(addends) < len(images):
             raise ValueError(f"{len(addends)} addends for {len(images)} images; expected as many for each image")
-        values = (np.expand_dims(images, 1).astype(self._kind, copy=False), addends.astype(np.int64, copy=False))
-        digit_p, sum_p = self.session.run(OUTPUTS, dict(zip(INPUTS, values, strict=True)))
+        each = len(addends) // max(1, len(images))
+        starts = range(0, max(1, len(images)), BATCH)
+        outputs = [self._run(images[n : n + BATCH], addends[n * each : (n + BATCH) * each]) for n in starts]
+        digit_p, sum_p = (np.concatenate(one) for one in zip(*outputs, strict=True))
         return digit_p, sum_p
+
+    def _run(self, images: NDArray[Any], addends: Digits) -> list[NDArray[np.float32]]:
+        """Run the graph once, on at most ``BATCH`` images."""
+        values = (np.expand_dims(images, 1).astype(self._kind, copy=False), addends.astype(np.int64, copy=False))
+        outputs: list[NDArray[np.float32]] = self.session.run(OUTPUTS, dict(zip(INPUTS, values, strict=True)))
+        return outputs
 
     def predict_every_addend(self, images: Images) -> Probabilities:
         """Predict the probabilities of images uint8 [N, 28, 28] with every addend: [N, 10, 10] and [N, 10, S]."""
-        parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
-        answers = [self.predict(part, np.tile(np.arange(ADDENDS), len(part))) for part in parts]
-        digit_p, sum_p = (np.concatenate(one).reshape(len(images), ADDENDS, -1) for one in zip(*answers, strict=True))
-        return Probabilities(digit_p, sum_p)
+        outputs = self.predict(images, np.tile(np.arange(ADDENDS), len(images)))
+        return Probabilities(*(one.reshape(len(images), ADDENDS, one.shape[1]) for one in outputs))
 
 
 def sign_metadata(graph: bytes, metadata: Mapping[str, Any]) -> str:

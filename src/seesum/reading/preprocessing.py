@@ -18,8 +18,9 @@ from scipy import ndimage
 
 from seesum.data.idx import BOX, SIDE
 from seesum.reading.cutout import extract_strokes, project_colours
-from seesum.reading.decoding import Picture, PictureError, Plane, decode_picture, name_picture, read_grey, resize_planes
+from seesum.reading.decoding import Plane, decode_picture, read_grey, resize_planes
 from seesum.reading.location import find_candidates, select_digits
+from seesum.reading.pictures import FEW_LEVELS, Picture, PictureError, name_picture
 from seesum.reading.segmentation import (
     EIGHT,
     Mask,
@@ -65,7 +66,7 @@ def prepare_picture(picture: Picture) -> Prepared:
     """
     # grey levels take a tenth of the time that colours take, which a server notices
     ready = read_grey(picture) if isinstance(picture, Image.Image) and picture.size == (SIDE, SIDE) else picture
-    if isinstance(ready, np.ndarray) and ready.dtype == np.uint8 and _is_prepared(ready):
+    if isinstance(ready, np.ndarray) and ready.dtype == np.uint8 and ready.max() >= FEW_LEVELS and _is_prepared(ready):
         return Prepared(ready.copy(), 1, {"picture": ready})
     colours = decode_picture(picture)
     steps: dict[str, NDArray[Any]] = {"picture": colours}

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from seesum.base.errors import InputError
 from seesum.base.recipe import Recipe
 from seesum.data.idx import SIDE, Digits, Images
-from seesum.data.operations import ADDENDS, OPERATIONS, SMALLEST
+from seesum.data.operations import ADDENDS, OPERATIONS, SMALLEST, Operation
 from seesum.measuring.calibration import Calibration
 from seesum.measuring.evaluation import predict_every_addend
 from seesum.measuring.metrics import Probabilities
-from seesum.reading.decoding import Picture, Pictures, list_pictures
 from seesum.reading.onnx_model import OnnxModel, find_run_or_model
+from seesum.reading.pictures import Picture, PictureError, Pictures, list_pictures
 from seesum.reading.preprocessing import Prepared, prepare_picture
 from seesum.runs.run import Run
 
@@ -29,7 +29,7 @@ BATCH = 1000
 """Images that go through a torch network together."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Answer:
     """A network's answer to one picture and one addend."""
 
@@ -49,6 +49,18 @@ class Answer:
     digits_found: int = 1
     """How many digits the picture seems to hold. The answer is for the largest or, with 0, for the ink that looks most like
     one."""
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether all values are equal, those of both distributions included."""
+        return self._to_key() == other._to_key() if isinstance(other, Answer) else NotImplemented
+
+    def __hash__(self) -> int:
+        """Return the same number for equal answers."""
+        return hash(self._to_key())
+
+    def _to_key(self) -> tuple[Any, ...]:
+        values = (self.digit, self.sum, self.confidence, self.unsure, self.digits_found)
+        return (*values, *map(tuple, (self.digit_probabilities.tolist(), self.sum_probabilities.tolist())))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as plain values, for JSON."""
@@ -77,7 +89,11 @@ class Reader:
             confidence_threshold: an answer with less confidence is marked unsure.
         """
         self.network, self.recipe, self.confidence_threshold = network, recipe, confidence_threshold
-        self.operation = OPERATIONS[recipe.operation]
+
+    @property
+    def operation(self) -> Operation:
+        """The operation of the recipe."""
+        return OPERATIONS[self.recipe.operation]
 
     @classmethod
     def load(cls, source: str | os.PathLike[str] | Run | OnnxModel | None = None) -> Reader:
@@ -121,7 +137,8 @@ class Reader:
         pictures, many = list_pictures(picture)
         if not pictures:
             return []
-        answers = self.answer_prepared([prepare_picture(one) for one in pictures], np.full(len(pictures), addend))
+        prepared = [_prepare(one, f"picture {place} of the list" if many else "") for place, one in enumerate(pictures, 1)]
+        answers = self.answer_prepared(prepared, np.full(len(pictures), addend))
         return answers if many else answers[0]
 
     def predict_every_addend(self, images: Images) -> Probabilities:
@@ -202,3 +219,13 @@ def check_addend(addend: object) -> int:
     if isinstance(number, bool) or not isinstance(number, int | np.integer) or not 0 <= number < ADDENDS:
         raise InputError(f"the addend is {addend!r}; expected a whole number from 0 to 9")
     return int(number)
+
+
+def _prepare(picture: Picture, place: str) -> Prepared:
+    """Prepare a picture. The message for one that fails says where it is in a list, unless it has a path."""
+    try:
+        return prepare_picture(picture)
+    except PictureError as error:
+        if not place or isinstance(picture, str | os.PathLike):
+            raise
+        raise type(error)(f"{place}: {error}") from error

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seesum.reading.decoding import PictureError
+from seesum.reading.pictures import PictureError
 from seesum.reading.preprocessing import Prepared, prepare_picture
 from seesum.reading.reader import Answer, Reader
 from seesum.server.limits import Limits, RequestError

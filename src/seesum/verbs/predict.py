@@ -11,8 +11,8 @@ from seesum.base.errors import InputError
 from seesum.base.files import PathLike, check_file
 from seesum.data.idx import Digits
 from seesum.data.operations import Operation, draw_addends
-from seesum.reading.decoding import Picture, Pictures, expand_patterns, list_pictures
 from seesum.reading.onnx_model import OnnxModel, find_run_or_model
+from seesum.reading.pictures import Picture, Pictures, expand_patterns, list_pictures
 from seesum.reading.preprocessing import Prepared, prepare_picture
 from seesum.reading.reader import Answer, Reader, check_addend
 from seesum.runs.run import Run
