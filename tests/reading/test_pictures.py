@@ -23,6 +23,7 @@ from seesum.data.idx import Dataset
 from seesum.reading.decoding import decode_picture
 from seesum.reading.pictures import PictureError, list_pictures
 from seesum.reading.preprocessing import prepare_picture
+from seesum.verbs.predict import Failure
 
 ROOT = Path(__file__).parents[2]
 THREE = ROOT / "examples" / "three.png"
@@ -166,3 +167,52 @@ def test_answers_compare_and_readers_travel(source: str, small_run: seesum.Run) 
     assert answer != reader(THREE, add=6)
     assert answer != "an answer"
     assert copy.deepcopy(answer) in {answer}
+
+
+def write_pictures(folder: Path) -> list[str]:
+    (folder / "bad.png").write_text("no picture")
+    Image.new("L", (60, 60), 250).save(folder / "blank.png")
+    return [str(THREE), str(folder / "bad.png"), str(folder / "blank.png"), str(ROOT / "examples" / "seven.png")]
+
+
+def test_a_bad_picture_does_not_stop_the_others(command: Any, elsewhere: Path) -> None:
+    paths = write_pictures(elsewhere)
+    done = command("predict", *paths, "--add", 7, "--json", "--plot", "plot.png")
+    rows = done.json["predictions"]
+    assert done.code == 1
+    assert [row["picture"] for row in rows] == paths
+    assert [row.get("digit") for row in rows] == [3, None, None, 7]
+    assert "not an image" in rows[1]["error"]
+    assert "holds no ink" in rows[2]["error"]
+    assert f"2 of 4 pictures could not be read: {paths[1]}, {paths[2]}" in done.err
+    assert Path("plot.png").exists()
+    shown = command("predict", *paths, "--add", 7)
+    assert shown.code == 1
+    assert "not read" in shown.out
+    assert "holds no ink" in shown.out
+
+
+def test_fail_fast_stops_at_the_first_bad_picture(command: Any, elsewhere: Path) -> None:
+    done = command("predict", *write_pictures(elsewhere), "--add", 7, "--fail-fast")
+    assert (done.code, done.out) == (2, "")
+    assert "bad.png is not an image" in done.err
+
+
+def test_failures_are_collected_in_python(elsewhere: Path) -> None:
+    paths, failures = write_pictures(elsewhere), list[Failure]()
+    predictions = seesum.predict([*paths], add=7, failures=failures)
+    assert [prediction.answer.digit for prediction in predictions] == [3, 7]
+    assert [failure.place for failure in failures] == [1, 2]
+    with pytest.raises(PictureError, match="not an image"):
+        seesum.predict([*paths], add=7)
+    assert seesum.predict([paths[1], paths[2]], add=7, failures=[]) == []
+
+
+def test_many_images_take_no_more_memory_than_a_batch() -> None:
+    """10,000 images in one batch took 2 GB; with batches the process stays below 600 MB."""
+    program = (
+        "import resource, seesum; seesum.predict(random=10000);"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 600

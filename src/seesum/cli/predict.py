@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from seesum.base.errors import JobError
 from seesum.cli.options import Json, SourceOption
 from seesum.cli.output import make_table, print_json, print_table
 
 if TYPE_CHECKING:
-    from seesum.verbs.predict import Prediction
+    from seesum.verbs.predict import Failure, Prediction
 
 
 def predict(
@@ -26,27 +27,71 @@ def predict(
     data: Annotated[
         str | None, typer.Option(metavar="DIR", help="With --random: folder of the run's own data, if it has moved.")
     ] = None,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first picture that cannot be read.")] = False,
     as_json: Json = False,
 ) -> None:
     """Answer pictures of digits or random test images. Wrong answers to test images are marked."""
     import seesum
 
+    given = [*(pictures or [])]
+    # a single picture that cannot be read is bad input; among several, the others are answered
+    failures: list[Failure] | None = None if fail_fast or random is not None or is_single(given) else []
     predictions = seesum.predict(
-        [*(pictures or [])], add=add, run=run, random=random, seed=seed, plot=plot, explain=explain, data=data
+        [*given], add=add, run=run, random=random, seed=seed, plot=plot, explain=explain, data=data, failures=failures
     )
+    rows = merge_rows(predictions, failures or [])
     if as_json:
-        rows = [{"picture": p.picture, "addend": p.addend, "true_digit": p.digit, **p.answer.to_dict()} for p in predictions]
-        print_json({"predictions": rows})
-        return
+        print_json({"predictions": [describe_row(row, add) for row in rows]})
+    else:
+        print_predictions(rows)
+        for path in filter(None, (plot, explain)) if predictions else ():
+            typer.echo(f"The picture is in {path}")
+    if failures:
+        names = ", ".join(failure.picture for failure in failures)
+        raise JobError(f"{len(failures)} of {len(rows)} pictures could not be read: {names}; see their rows")
+
+
+def is_single(pictures: list[str]) -> bool:
+    """Whether the user named one picture, and not a pattern."""
+    from glob import has_magic
+
+    return len(pictures) == 1 and not has_magic(pictures[0])
+
+
+def merge_rows(predictions: list[Prediction], failures: list[Failure]) -> list[Prediction | Failure]:
+    """Put answers and failures in the order of the pictures."""
+    rows: list[Prediction | Failure] = [*predictions]
+    for failure in failures:
+        rows.insert(failure.place, failure)
+    return rows
+
+
+def describe_row(row: Prediction | Failure, add: str | None) -> dict[str, Any]:
+    """Return one row as plain values, for JSON."""
+    from seesum.verbs.predict import Prediction
+
+    if isinstance(row, Prediction):
+        return {"picture": row.picture, "addend": row.addend, "true_digit": row.digit, **row.answer.to_dict()}
+    return {"picture": row.picture, "addend": int(add or 0), "true_digit": None, "error": row.error}
+
+
+def print_predictions(rows: list[Prediction | Failure]) -> None:
+    """Print answers and failures as a table."""
+    from seesum.verbs.predict import Prediction
+
     table = make_table("picture", "digit", "p(digit)", "add", "sum", "p(sum)", "")
-    for prediction in predictions:
-        answer = prediction.answer
+    for row in rows:
+        if not isinstance(row, Prediction):
+            table.add_row(row.picture, "", "", "", "", "", "not read")
+            continue
+        answer = row.answer
         shares = (f"{answer.digit_probabilities.max():.1%}", f"{answer.sum_probabilities.max():.1%}")
-        cells = (prediction.picture, answer.digit, shares[0], prediction.addend, answer.sum, shares[1], _remark(prediction))
+        cells = (row.picture, answer.digit, shares[0], row.addend, answer.sum, shares[1], _remark(row))
         table.add_row(*map(str, cells))
     print_table(table)
-    for path in filter(None, (plot, explain)):
-        typer.echo(f"The picture is in {path}")
+    for row in rows:
+        if not isinstance(row, Prediction):
+            typer.echo(row.error)
 
 
 def _remark(prediction: Prediction) -> str:

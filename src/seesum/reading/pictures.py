@@ -80,13 +80,14 @@ def expand_patterns(pictures: list[Picture]) -> list[Picture]:
     return expanded
 
 
-def name_picture(picture: Picture) -> str:
-    """Return the name of a picture in messages: its path, where it has one."""
-    if isinstance(picture, str) and picture.startswith("data:"):
+def name_picture(picture: Picture, unnamed: str = "the picture") -> str:
+    """Return the name of a picture in messages: its path, where it has one, or else ``unnamed``."""
+    if not isinstance(picture, str | os.PathLike):
+        return unnamed
+    path = os.fspath(picture)
+    if path.startswith("data:"):
         return "the data: address"
-    if picture == STDIN if isinstance(picture, str) else False:
-        return "standard input"
-    return (os.fspath(picture) or "''") if isinstance(picture, str | os.PathLike) else "the picture"
+    return {STDIN: "standard input", "": "''"}.get(path, path)
 
 
 def open_picture(picture: object) -> Path | bytes | Image.Image | NDArray[Any]:

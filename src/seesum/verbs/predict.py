@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +11,7 @@ from seesum.base.files import PathLike, check_file
 from seesum.data.idx import Digits
 from seesum.data.operations import Operation, draw_addends
 from seesum.reading.onnx_model import OnnxModel, find_run_or_model
-from seesum.reading.pictures import Picture, Pictures, expand_patterns, list_pictures
+from seesum.reading.pictures import Picture, PictureError, Pictures, expand_patterns, list_pictures, name_picture
 from seesum.reading.preprocessing import Prepared, prepare_picture
 from seesum.reading.reader import Answer, Reader, check_addend
 from seesum.runs.run import Run
@@ -31,6 +30,17 @@ class Prediction(NamedTuple):
     answer: Answer
     digit: int | None
     """The true digit, if it is known."""
+
+
+class Failure(NamedTuple):
+    """A picture that cannot be read."""
+
+    place: int
+    """Its place among the pictures, counted from 0."""
+    picture: str
+    """Its file name, or its place in words."""
+    error: str
+    """The sentence that says why."""
 
 
 class _Inputs(NamedTuple):
@@ -54,6 +64,7 @@ def predict(
     plot: PathLike | None = None,
     explain: PathLike | None = None,
     data: PathLike | None = None,
+    failures: list[Failure] | None = None,
 ) -> list[Prediction]:
     """Answer pictures of digits, or random test images.
 
@@ -68,6 +79,8 @@ def predict(
             the probabilities of both outputs.
         data: with ``random``, folder of the images of a network that was trained on your own data. It is only needed if that
             folder has moved.
+        failures: a list to which the pictures that cannot be read are appended. The others are then answered all the same;
+            None stops at the first one.
 
     Raises:
         PictureError: a picture cannot be decoded or holds no ink, or no file fits a pattern.
@@ -80,7 +93,12 @@ def predict(
     plot_file, explain_file = (None if path is None else check_file(path) for path in (plot, explain))
     found = find_run_or_model(run)
     reader = Reader.load(found)
-    inputs = _prepare_pictures(picture_list, add) if random is None else _sample_test_images(found, random, add, seed, data)
+    if random is None:
+        inputs = _prepare_pictures(picture_list, add, failures)
+        if not inputs.prepared:
+            return []
+    else:
+        inputs = _sample_test_images(found, random, add, seed, data)
     answers = reader.answer_prepared(inputs.prepared, inputs.addends)
     rows = zip(inputs.names, map(int, inputs.addends), answers, inputs.digits, strict=True)
     predictions = [Prediction(*row) for row in rows]
@@ -118,11 +136,21 @@ def _check_arguments(
         raise InputError(f"--explain shows at most {MOST_EXPLAINED} pictures in one file; give fewer")
 
 
-def _prepare_pictures(pictures: list[Picture], add: int | str | None) -> _Inputs:
-    addends = np.full(len(pictures), check_addend(add))
-    prepared = [prepare_picture(picture) for picture in pictures]
-    names = [os.fspath(p) if isinstance(p, str | os.PathLike) else f"picture {i}" for i, p in enumerate(pictures)]
-    return _Inputs(names, prepared, addends, [None] * len(pictures))
+def _prepare_pictures(pictures: list[Picture], add: int | str | None, failures: list[Failure] | None) -> _Inputs:
+    """Prepare pictures; those that cannot be read go to ``failures`` where there is such a list."""
+    addend = check_addend(add)
+    names, prepared = [], []
+    for place, picture in enumerate(pictures):
+        name = name_picture(picture, f"picture {place}")
+        try:
+            prepared.append(prepare_picture(picture))
+        except PictureError as error:
+            if failures is None:
+                raise
+            failures.append(Failure(place, name, str(error)))
+        else:
+            names.append(name)
+    return _Inputs(names, prepared, np.full(len(prepared), addend), [None] * len(prepared))
 
 
 def _sample_test_images(found: Run | OnnxModel, count: int, add: int | str | None, seed: int, data: PathLike | None) -> _Inputs:
