@@ -40,6 +40,8 @@ serve({run!r}, port=0, limits=Limits({limits}), ready=lambda address: print(addr
 BARE = """
 import io, os, socket
 import numpy as np
+import os
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
 import uvicorn
 from fastapi import FastAPI, Form, UploadFile
