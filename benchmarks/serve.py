@@ -33,7 +33,7 @@ from seesum.runs.names import DEFAULT_RUN
 from seesum.runs.provenance import origin_columns
 
 OURS = """
-from seesum.serving import serve
+from seesum.verbs.serve import serve
 from seesum.server.limits import Limits
 serve({run!r}, port=0, limits=Limits({limits}), ready=lambda address: print(address, flush=True))
 """

@@ -1,4 +1,4 @@
-"""What everything else stands on: recipes, errors, files, devices and progress.
+"""The base of all other folders: recipes, errors, files, devices and progress.
 
 Read the files in this order:
 

@@ -22,7 +22,7 @@ def resolve_device(name: str) -> torch.device:
         "cpu": True,
     }
     if name == "auto":
-        return torch.device(next(device for device, there in available.items() if there))
+        return torch.device(next(device for device, usable in available.items() if usable))
     if not look_up(available, name, "device"):
         raise InputError(f"torch {torch.__version__} sees no {name} device here; use --device auto or cpu")
     return torch.device(name)

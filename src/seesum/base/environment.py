@@ -1,12 +1,20 @@
-"""What the environment tells libraries before they are imported: how long threads spin, and that nothing is reported home."""
+"""How libraries are set up: threads that wait, no telemetry, and torch's ordinary settings while a function runs."""
 
 from __future__ import annotations
 
 import os
 import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import wraps
 from types import ModuleType
+from typing import ParamSpec, TypeVar
 
 from seesum.base.errors import import_extra
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 SPINS = "100000"
 """Turns for which an OpenMP thread of torch waits actively at a barrier, before it sleeps.
@@ -44,3 +52,51 @@ def import_onnxruntime() -> ModuleType:
             os.environ[TELEMETRY] = before
     runtime.disable_telemetry_events()  # for a program that imported it before us
     return runtime
+
+
+@contextmanager
+def undo_import_effects() -> Iterator[None]:
+    """Put warning filters and environment back after a block that imports scipy or torch's exporter, which change them."""
+    before = dict(os.environ)
+    with warnings.catch_warnings():
+        yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+
+
+def with_own_torch_settings(function: Callable[P, T]) -> Callable[P, T]:
+    """Run a function under torch's ordinary settings, whatever the caller has set, and put the caller's back.
+
+    These are the default dtype and device, autocast, gradients and inference mode. Where torch is not imported yet, they are
+    ordinary anyway.
+    """
+
+    @wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+        if "torch" not in sys.modules:
+            return function(*args, **kwargs)
+        with _use_ordinary_settings():
+            return function(*args, **kwargs)
+
+    return wrapped
+
+
+@contextmanager
+def _use_ordinary_settings() -> Iterator[None]:
+    import torch
+
+    dtype = torch.get_default_dtype()
+    with ExitStack() as stack:
+        if torch.get_default_device().type != "cpu":  # only then, since it slows every call of torch down
+            stack.enter_context(torch.device("cpu"))
+        for kind in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        torch.set_default_dtype(torch.float32)
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(dtype)

@@ -48,18 +48,18 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
 
 def write_atomically(path: Path, data: str | bytes) -> None:
     """Write a temporary file in the same folder and rename it, so that the file is whole or absent, whatever happens."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as beside:
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as temporary:
         try:
-            beside.write(data.encode() if isinstance(data, str) else data)
-            beside.flush()
-            os.fsync(beside.fileno())
+            temporary.write(data.encode() if isinstance(data, str) else data)
+            temporary.flush()
+            os.fsync(temporary.fileno())
         except BaseException:
-            Path(beside.name).unlink()
+            Path(temporary.name).unlink()
             raise
     umask = os.umask(0)
     os.umask(umask)
-    Path(beside.name).chmod(0o666 & ~umask)
-    Path(beside.name).replace(path)
+    Path(temporary.name).chmod(0o666 & ~umask)
+    Path(temporary.name).replace(path)
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
@@ -113,10 +113,10 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
     """Write tensors as safetensors, with metadata as JSON and a SHA-256 over both."""
     from safetensors.torch import save
 
-    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(metadata or {}, sort_keys=True)
     # one key, since safetensors writes several in no fixed order: the same tensors give the same bytes
-    write_atomically(path, save(kept, {"seesum": json.dumps({"metadata": text, "sha256": _digest(kept, text)})}))
+    write_atomically(path, save(on_cpu, {"seesum": json.dumps({"metadata": text, "sha256": _digest(on_cpu, text)})}))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

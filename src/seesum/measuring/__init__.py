@@ -1,10 +1,10 @@
-"""How good a network is, and how far its confidence can be relied on.
+"""Measure the accuracy of a network and calibrate its confidence.
 
 Read the files in this order:
 
-- ``metrics.py``: probabilities and truth -> accuracy, loss, calibration error, confusion, intervals
+- ``metrics.py``: accuracy, loss, calibration error, confusion, intervals
 - ``calibration.py``: temperature, coverage and the confidence threshold
-- ``evaluation.py``: a network and images -> probabilities with every addend, and their metrics
+- ``evaluation.py``: predict with every addend, and compute the metrics
 
 Add a metric in ``metrics.py``, under a name that ``metrics.json`` can keep.
 """

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seesum.base.environment import undo_import_effects
 from seesum.data.idx import Digits
 from seesum.data.operations import SMALLEST, Operation
 from seesum.measuring.metrics import Probabilities, predict_classes
@@ -38,7 +39,8 @@ def fit_temperature(digit_p: NDArray[np.float32], digits: Digits) -> float:
     Source: Guo et al. 2017, "On calibration of modern neural networks", arXiv 1706.04599. Never fit it on images that the
     network was trained on or is tested on. Where every digit is right, it is 1, since such images cannot show overconfidence.
     """
-    from scipy.optimize import minimize_scalar  # takes half a second to import
+    with undo_import_effects():
+        from scipy.optimize import minimize_scalar  # takes half a second to import
 
     if (digit_p.argmax(1) == digits).all():
         return 1.0
@@ -55,11 +57,13 @@ def fit_temperature(digit_p: NDArray[np.float32], digits: Digits) -> float:
 def rank_by_confidence(
     probabilities: Probabilities, digits: Digits, operation: Operation
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Sort all images x addends by confidence, highest first; returns the confidence, and whether both outputs are right,
-    [10 N].
+    """Sort all pairs of image and addend by confidence, highest first.
+
+    Returns:
+        The confidence [10 N], and whether both outputs are right [10 N].
     """
-    winners = predict_classes(probabilities, digits, operation)
-    right = (winners.digit == winners.true_digit) & (winners.sum == winners.true_sum)
+    predicted = predict_classes(probabilities, digits, operation)
+    right = (predicted.digit == predicted.true_digit) & (predicted.sum == predicted.true_sum)
     confidence = probabilities.confidence
     order = np.argsort(-confidence, axis=None, kind="stable")
     return confidence.ravel()[order], right.ravel()[order]
@@ -82,11 +86,11 @@ def compute_coverage(probabilities: Probabilities, digits: Digits, operation: Op
 def choose_threshold(
     probabilities: Probabilities, digits: Digits, operation: Operation, target: float
 ) -> tuple[float, dict[str, Any]]:
-    """Choose the lowest confidence above which accepted pairs are right as often as ``target``.
+    """Choose the lowest threshold with which the accepted pairs are right as often as ``target``.
 
     Returns:
-        The confidence, and ``coverage`` (share of the pairs accepted) and ``both_accuracy`` (share of those right). Where no
-        confidence reaches the target, it is the one with the highest accuracy.
+        The threshold, and ``coverage`` (share of the pairs accepted) and ``both_accuracy`` (share of those right). Where no
+        threshold reaches the target, it is the one with the highest accuracy.
     """
     confidence, right = rank_by_confidence(probabilities, digits, operation)
     accuracy = np.cumsum(right) / np.arange(1, len(right) + 1)

@@ -52,10 +52,10 @@ def predict_every_addend(network: Network, images: Images, recipe: Recipe, devic
 def compute_metrics(probabilities: Probabilities, labelled: LabelledImages, recipe: Recipe) -> dict[str, float | int]:
     """Compute metrics over all images x 10 addends, as in ``metrics.json``.
 
-    Where the recipe holds out pairs, the metrics on exactly those are added, with ``held_out_`` before their names.
+    Where the recipe holds out pairs, the accuracies on these pairs are added, with ``held_out_`` before their names.
     """
     operation = OPERATIONS[recipe.operation]
-    apart = compute_subset_accuracy(probabilities, labelled.digits, operation, find_held_out(recipe))
+    held_out = compute_subset_accuracy(probabilities, labelled.digits, operation, find_held_out(recipe))
     return compute_pair_metrics(probabilities, labelled.digits, operation) | {
-        f"held_out_{name}": value for name, value in apart.items()
+        f"held_out_{name}": value for name, value in held_out.items()
     }

@@ -23,12 +23,12 @@ class Probabilities(NamedTuple):
     @property
     def confidence(self) -> NDArray[np.float32]:
         """[N, A]: probability of the less certain output, as in an ``Answer`` to a picture of one digit."""
-        least: NDArray[np.float32] = np.minimum(self.digit_p.max(2), self.sum_p.max(2))
-        return least
+        lowest: NDArray[np.float32] = np.minimum(self.digit_p.max(2), self.sum_p.max(2))
+        return lowest
 
 
 class PredictedClasses(NamedTuple):
-    """The most probable classes for every image and addend, and the right ones."""
+    """The most probable classes for every image and addend, and the true ones."""
 
     digit: Digits
     """[N, 10]: image, addend."""
@@ -41,7 +41,7 @@ class PredictedClasses(NamedTuple):
 
 
 def predict_classes(probabilities: Probabilities, digits: Digits, operation: Operation) -> PredictedClasses:
-    """Return the most probable digit and answer of each image with each addend 0..9, beside the right ones."""
+    """Return the most probable digit and answer of each image with each addend 0..9, and the true ones."""
     truth = digits[:, None]
     true_sum = operation.classify(truth, np.arange(ADDENDS)[None, :])
     return PredictedClasses(probabilities.digit_p.argmax(2), probabilities.sum_p.argmax(2), truth, true_sum)
@@ -53,11 +53,11 @@ def compute_pair_metrics(probabilities: Probabilities, digits: Digits, operation
     Accuracies are fractions of 1. So is ``consistency``: the share of pairs whose sum follows from their own digit and the
     addend. Losses are mean negative log-likelihoods in nats; ``loss`` is the sum of both.
     """
-    answers = predict_classes(probabilities, digits, operation)
-    digit_right, sum_right = answers.digit == answers.true_digit, answers.sum == answers.true_sum
-    implied = operation.classify(answers.digit, np.arange(ADDENDS)[None, :])
-    digit_loss = _negative_log(np.take_along_axis(probabilities.digit_p, answers.true_digit[..., None], 2))
-    sum_loss = _negative_log(np.take_along_axis(probabilities.sum_p, answers.true_sum[..., None], 2))
+    predicted = predict_classes(probabilities, digits, operation)
+    digit_right, sum_right = predicted.digit == predicted.true_digit, predicted.sum == predicted.true_sum
+    implied = operation.classify(predicted.digit, np.arange(ADDENDS)[None, :])
+    digit_loss = _negative_log(np.take_along_axis(probabilities.digit_p, predicted.true_digit[..., None], 2))
+    sum_loss = _negative_log(np.take_along_axis(probabilities.sum_p, predicted.true_sum[..., None], 2))
     return {
         "digit_accuracy": float(digit_right.mean()),
         "sum_accuracy": float(sum_right.mean()),
@@ -65,7 +65,7 @@ def compute_pair_metrics(probabilities: Probabilities, digits: Digits, operation
         "digit_loss": digit_loss,
         "sum_loss": sum_loss,
         "loss": digit_loss + sum_loss,
-        "consistency": float((implied == answers.sum).mean()),
+        "consistency": float((implied == predicted.sum).mean()),
         "digit_ece": compute_ece(probabilities.digit_p.max(2), digit_right),
         "sum_ece": compute_ece(probabilities.sum_p.max(2), sum_right),
         "images": len(digits),
@@ -77,13 +77,13 @@ def compute_subset_accuracy(
     probabilities: Probabilities, digits: Digits, operation: Operation, pairs: Pairs
 ) -> dict[str, float]:
     """Compute the accuracy of both outputs on the (digit, addend) pairs among ``pairs``; empty if there is none."""
-    answers = predict_classes(probabilities, digits, operation)
-    among = pairs[answers.true_digit, np.arange(ADDENDS)[None, :]]
-    if not among.any():
+    predicted = predict_classes(probabilities, digits, operation)
+    selected = pairs[predicted.true_digit, np.arange(ADDENDS)[None, :]]
+    if not selected.any():
         return {}
     return {
-        "digit_accuracy": float((answers.digit == answers.true_digit)[among].mean()),
-        "sum_accuracy": float((answers.sum == answers.true_sum)[among].mean()),
+        "digit_accuracy": float((predicted.digit == predicted.true_digit)[selected].mean()),
+        "sum_accuracy": float((predicted.sum == predicted.true_sum)[selected].mean()),
     }
 
 
@@ -92,8 +92,8 @@ def compute_breakdown(probabilities: Probabilities, digits: Digits, operation: O
 
     A digit that does not occur has ``images`` 0 and accuracies of None.
     """
-    answers = predict_classes(probabilities, digits, operation)
-    digit_right, sum_right = answers.digit == answers.true_digit, answers.sum == answers.true_sum
+    predicted = predict_classes(probabilities, digits, operation)
+    digit_right, sum_right = predicted.digit == predicted.true_digit, predicted.sum == predicted.true_sum
 
     def row(name: str, value: int, where: Any) -> dict[str, Any]:
         count = len(digit_right[where])
@@ -119,8 +119,8 @@ def compute_ece(confidence: NDArray[np.float32], right: NDArray[np.bool_], bins:
     Source: Guo et al. 2017, "On calibration of modern neural networks", arXiv 1706.04599; 15 bins as there.
     """
     confidence, right = confidence.ravel().astype(np.float64), right.ravel().astype(np.float64)
-    which = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    gaps = np.bincount(which, confidence - right, bins)
+    bin_of = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    gaps = np.bincount(bin_of, confidence - right, bins)
     return float(np.abs(gaps).sum() / len(confidence))
 
 

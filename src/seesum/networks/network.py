@@ -35,8 +35,9 @@ class Network(nn.Module):
         return Encoded(features, logits if logits is None or self.temperature == 1 else logits / self.temperature)
 
     def add(self, encoded: Encoded, addend: Tensor) -> Output:
-        """Compute both outputs from encoded images and addends [B] int64."""
-        output: Output = self.adder(encoded.features, encoded.digit_logits, addend)
+        """Compute both outputs from encoded images and addends [B] int64. The adder gets float32 from any encoder."""
+        logits = None if encoded.digit_logits is None else encoded.digit_logits.float()
+        output: Output = self.adder(encoded.features.float(), logits, addend)
         return output
 
     def forward(self, image: Tensor, addend: Tensor) -> Output:

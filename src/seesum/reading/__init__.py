@@ -5,8 +5,8 @@ Read the files in this order:
 - ``pictures.py``: what counts as a picture: paths, bytes, files, arrays, tensors, lists
 - ``decoding.py``: any of these -> colours; the only place that decodes pictures
 - ``segmentation.py``: which pixels are ink: illumination, threshold, ruled lines, groups of strokes
-- ``location.py``: where in a picture a digit may be
-- ``cutout.py``: one such place -> the strokes of its digit, at one size
+- ``location.py``: a picture -> candidates: ink that may be a digit
+- ``cutout.py``: one candidate -> the strokes of its digit, at one size
 - ``preprocessing.py``: all of these steps: a picture -> the 28x28 that a network expects
 - ``onnx_model.py``: a network in an ONNX file, answered by ONNX Runtime
 - ``reader.py``: Reader: pictures and addends -> answers

@@ -89,7 +89,11 @@ def project_colours(colours: Plane) -> Plane:
 
 
 def crop_candidate(colours: Plane, area: Area) -> tuple[Plane, Box]:
-    """Cut out the digit with some paper around it, its longer side ``BENCH`` pixels; returns it, and the digit's box in it."""
+    """Cut out a digit with some paper around it. The digit's longer side becomes ``BENCH`` pixels.
+
+    Returns:
+        The cut-out [h, w, 3], and the digit's box in it.
+    """
     left, top, right, bottom = window = _add_paper(area, colours.shape)
     zoom = BENCH / area.size
     target = (max(1, round((right - left) * zoom)), max(1, round((bottom - top) * zoom)))
@@ -99,26 +103,24 @@ def crop_candidate(colours: Plane, area: Area) -> tuple[Plane, Box]:
     return resize_planes(colours, target, how, window).clip(0, 255), (rows, columns)
 
 
-def crop_hint(colours: Plane, place: Candidate, area: Area, cutout: Plane) -> Mask:
-    """Return which pixels of a cut-out are the ink of a candidate, roughly: as it was found in the small copy of the
-    picture.
-    """
-    mask = np.zeros(place.shape, np.float32)
-    mask[place.box] = place.ink
+def crop_hint(colours: Plane, candidate: Candidate, area: Area, cutout: Plane) -> Mask:
+    """Return which pixels of a cut-out are roughly the candidate's ink, as found in the small copy of the picture."""
+    mask = np.zeros(candidate.shape, np.float32)
+    mask[candidate.box] = candidate.ink
     down, right = (small / large for small, large in zip(mask.shape, colours.shape, strict=False))
     window = [edge * scale for edge, scale in zip(_add_paper(area, colours.shape), (right, down) * 2, strict=True)]
     size = (cutout.shape[1], cutout.shape[0])
     return np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR, box=tuple(window))) > 0.3
 
 
-def extract_strokes(colours: Plane, place: Candidate, steps: dict[str, NDArray[Any]]) -> Strokes | None:
+def extract_strokes(colours: Plane, candidate: Candidate, steps: dict[str, NDArray[Any]]) -> Strokes | None:
     """Extract the strokes of a candidate; None where the cut-out around it holds no ink."""
-    scale = float(np.sqrt(colours.shape[0] * colours.shape[1] / np.prod(place.shape)))
-    area, wide, digits = Area.from_box(place.box, scale), scale * measure_stroke_width(place.ink), 1
+    scale = float(np.sqrt(colours.shape[0] * colours.shape[1] / np.prod(candidate.shape)))
+    area, wide, digits = Area.from_box(candidate.box, scale), scale * measure_stroke_width(candidate.ink), 1
     for _ in range(2):
         cutout, box = crop_candidate(colours, area)
-        hint = crop_hint(colours, place, area, cutout)
-        separated = threshold_cutout(cutout, hint, place.bright, wide * BENCH / area.size)
+        hint = crop_hint(colours, candidate, area, cutout)
+        separated = threshold_cutout(cutout, hint, candidate.bright, wide * BENCH / area.size)
         if separated is None:
             return None
         ink, mask = separated

@@ -42,7 +42,7 @@ TURNS: dict[int, Callable[[Plane], Plane]] = {
 
 
 def decode_picture(picture: Picture) -> Plane:
-    """Decode a picture to colours [H, W, 3], 0..255: upright as its EXIF says, on white, reduced to ``WORKING_PIXELS``.
+    """Decode a picture to colours [H, W, 3], 0..255: upright by its EXIF, on white, reduced to ``WORKING_PIXELS``.
 
     Transparent parts become white. Where all opaque parts are white too, they become black instead, so that a white drawing can
     be seen. Arrays of whole numbers have 8 bits, or as many as their largest value needs; where none reaches 64, the largest is

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from seesum.base.compatibility import FORMAT
+from seesum.base.environment import undo_import_effects
 from seesum.base.errors import JobError, import_extra
 from seesum.base.files import write_atomically
 from seesum.base.recipe import Recipe
@@ -99,12 +100,12 @@ def convert_network(network: Network, recipe: Recipe, float_images: bool = False
     Raises:
         JobError: a package of the extra ``export`` is missing.
     """
-    import_extra("onnx", "export")
-    import_extra("onnxscript", "export")
     kind = torch.float32 if float_images else torch.uint8
     example = (torch.zeros(2, 1, 28, 28, dtype=kind), torch.zeros(6, dtype=torch.int64))
     axes = ({0: "batch"}, {0: "pairs"})
-    with _hushed():
+    with undo_import_effects(), _hushed():
+        import_extra("onnx", "export")
+        import_extra("onnxscript", "export")
         wrapped = _Exported(network, recipe).eval()
         sizes = tuple({0: torch.export.Dim(name)} for (name,) in (axis.values() for axis in axes))
         program = torch.export.export(wrapped, example, dynamic_shapes=sizes)

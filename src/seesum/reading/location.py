@@ -31,7 +31,7 @@ RIM = 0.04
 ALONG_RIM = 0.5
 """A digit may touch the rim along this share of its size, as the bar of a 7 may. The edge of a desk touches it for longer."""
 UNFRAMED = 32
-"""Up to this many pixels of the shorter side, the rim says nothing: the picture is cut close around a digit."""
+"""Up to this many pixels of the shorter side, the rim is not checked: the picture is cut close around a digit."""
 FRAME = 0.25
 """Width of the frame around a digit that should be paper, as a share of the digit's longer side."""
 THICK = 0.33
@@ -79,8 +79,8 @@ class Candidate(NamedTuple):
 def find_candidates(grey: Plane) -> list[Candidate]:
     """Find what may be a digit in grey levels [H, W], most digit-like first; nothing where no ink stands out.
 
-    Both polarities and four stroke widths are tried. The ink of a digit stands out from the paper around it, is thin for its
-    size, does not lie along the rim, and has paper on all sides.
+    Both polarities and four stroke widths are tried. The ink of a digit stands out from the paper around it and is thin for
+    its size. It does not lie along the rim, and has paper on all sides.
     """
     if measure_noise(grey) > 1:
         grey = ndimage.gaussian_filter(grey, 0.8)

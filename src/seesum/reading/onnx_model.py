@@ -32,7 +32,7 @@ from seesum.runs.run import Run, find_run, load_run_splits, names_shipped
 INPUTS = ("image", "addend")
 OUTPUTS = ("digit_probabilities", "sum_probabilities")
 METADATA = "seesum"
-"""The key of the metadata in the file, which are one JSON object."""
+"""The key of the metadata in the file. They are one JSON object."""
 MODEL_FILE = "model.onnx"
 """Beside the weights of a shipped network: the same network, for machines without torch."""
 BATCH = 200
@@ -85,8 +85,8 @@ class OnnxModel:
         """Load an ONNX file.
 
         Raises:
-            InputError: it cannot be read, and as the class.
-            JobError: as the class.
+            InputError: it cannot be read, is damaged, or this version of seesum did not export it.
+            JobError: ONNX Runtime is not installed.
         """
         try:
             return cls(Path(path).read_bytes(), str(path))
@@ -109,7 +109,7 @@ class OnnxModel:
         return Calibration(**self.metadata["calibration"])
 
     def load_splits(self, data: str | os.PathLike[str] | None = None) -> Splits:
-        """Load the images, as ``Run.load_splits``. A data set of one's own has to be given, since files are carried to other
+        """Load the images, like ``Run.load_splits``. A user's own data set must be given, since files are carried to other
         machines.
         """
         return load_run_splits(self.metadata["run"], self.recipe, self.name, data)
@@ -154,7 +154,7 @@ def sign_metadata(graph: bytes, metadata: Mapping[str, Any]) -> str:
 
 
 def find_run_or_model(source: str | os.PathLike[str] | Run | OnnxModel | None = None) -> Run | OnnxModel:
-    """Return the run or the ONNX file that a user means, who wants answers: as ``find_run``, or a file.
+    """Return the run or the ONNX file that a user means: like ``find_run``, but a file may be given too.
 
     A shipped network is its ONNX file where there is one and ONNX Runtime is installed, since that starts without torch.
 

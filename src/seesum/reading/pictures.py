@@ -1,4 +1,4 @@
-"""What counts as a picture: every kind of object that users give, brought to bytes, a PIL image or an array. No torch."""
+"""Turn every kind of picture that users give into a path, bytes, a PIL image or an array. No torch."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ STDIN = "-"
 FLAT = 28 * 28
 """An array of so many values in a row or a column is a 28x28 image, as CSV files and scikit-learn have them."""
 FEW_LEVELS = 64
-"""Whole numbers below this are no 8-bit levels: masks have 0 and 1, scikit-learn's digits 0 to 16. Their largest value is
+"""Whole numbers below this are not 8-bit levels: masks have 0 and 1, scikit-learn's digits 0 to 16. Their largest value is
 white."""
 
 Picture = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | NDArray[Any] | dict[str, Any]
-"""A path, ``-`` for standard input, a ``data:`` address, the bytes of a file, a binary file, a PIL image, an array or tensor
-(grey or RGB, any size), nested lists of numbers, or the dictionary of Gradio's sketchpad."""
+"""A path, ``-`` for standard input, a ``data:`` address, the bytes of a file, a binary file, or a PIL image. Also an array or
+tensor (grey or RGB, any size), nested lists of numbers, or the dictionary of Gradio's sketchpad."""
 Pictures = list[Picture] | tuple[Picture, ...]
 """Several pictures."""
 
@@ -48,7 +48,7 @@ def list_pictures(pictures: Picture | Pictures) -> tuple[list[Picture], bool]:
 
 
 def _holds_numbers(values: list[Any] | tuple[Any, ...]) -> bool:
-    """Whether a list is a picture itself: numbers, rows of numbers, or rows of colours."""
+    """Return whether a list is a picture itself: numbers, rows of numbers, or rows of colours."""
     depth, inner = 0, values
     while isinstance(inner, list | tuple) and len(inner):
         depth, outer, inner = depth + 1, inner, inner[0]
@@ -91,10 +91,10 @@ def name_picture(picture: Picture, unnamed: str = "the picture") -> str:
 
 
 def open_picture(picture: object) -> Path | bytes | Image.Image | NDArray[Any]:
-    """Bring a picture of any kind to a path, the bytes of a file, a PIL image, or an array [H, W] or [H, W, 1, 3 or 4].
+    """Turn any picture into a path, the bytes of a file, a PIL image, or an array [H, W] or [H, W, 1, 3 or 4].
 
     Raises:
-        PictureError: it is none of the kinds of ``Picture``; the sentence says what it is.
+        PictureError: it is none of the kinds of ``Picture``. The message names what it is.
     """
     if isinstance(picture, str):
         if picture.startswith("data:"):
@@ -116,10 +116,10 @@ def open_picture(picture: object) -> Path | bytes | Image.Image | NDArray[Any]:
 
 
 def find_range(array: NDArray[Any]) -> tuple[float, float]:
-    """Return which value of an array is black, and which is white.
+    """Return the values of an array that are black and white.
 
     Raises:
-        PictureError: its values are not those of a picture.
+        PictureError: a value is NaN, or 1e30 or more from 0.
     """
     least, most = float(array.min()), float(array.max())
     if not max(-least, most) < 1e30:

@@ -1,7 +1,7 @@
 """Prepare any picture as the 28x28 image that a network expects, in steps that can each be shown. No torch.
 
 The steps: decode; project colours to grey; find the ink that looks most like a digit; cut it out at one size; remove shadows,
-ruled lines, specks and neighbours; give strokes the width of MNIST's. The last step is that of MNIST itself (LeCun et al. 1998,
+ruled lines, specks and neighbours; give strokes the width of MNIST's. The last step is MNIST's own (LeCun et al. 1998,
 "Gradient-based learning applied to document recognition"): the digit is fitted into 20x20, keeping its proportions, with its
 centre of mass in the middle of 28x28, bright ink on black.
 """
@@ -166,5 +166,5 @@ def _is_prepared(grey: NDArray[Any]) -> bool:
     lines = [np.flatnonzero(one) for one in sums]
     if not len(lines[0]) or not BOX - 2 <= max(one[-1] - one[0] for one in lines) + 1 <= BOX:
         return False
-    places, mass = np.arange(SIDE), sums[0].sum()
-    return all(abs(one @ places / mass - SIDE / 2) <= 1.5 for one in sums)
+    positions, mass = np.arange(SIDE), sums[0].sum()
+    return all(abs(one @ positions / mass - SIDE / 2) <= 1.5 for one in sums)

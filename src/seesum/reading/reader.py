@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from seesum.base.environment import with_own_torch_settings
 from seesum.base.errors import InputError
 from seesum.base.recipe import Recipe
 from seesum.data.idx import SIDE, Digits, Images
@@ -51,7 +52,7 @@ class Answer:
     one."""
 
     def __eq__(self, other: object) -> bool:
-        """Return whether all values are equal, those of both distributions included."""
+        """Return whether all values are equal, including those of both distributions."""
         return self._to_key() == other._to_key() if isinstance(other, Answer) else NotImplemented
 
     def __hash__(self) -> int:
@@ -96,6 +97,7 @@ class Reader:
         return OPERATIONS[self.recipe.operation]
 
     @classmethod
+    @with_own_torch_settings
     def load(cls, source: str | os.PathLike[str] | Run | OnnxModel | None = None) -> Reader:
         """Load a ``Run``, a shipped network's name, ``latest``, a run directory, an ONNX file, or None: the shipped ``hand``.
 
@@ -137,10 +139,11 @@ class Reader:
         pictures, many = list_pictures(picture)
         if not pictures:
             return []
-        prepared = [_prepare(one, f"picture {place} of the list" if many else "") for place, one in enumerate(pictures, 1)]
+        prepared = [_prepare(one, f"picture {number} of the list" if many else "") for number, one in enumerate(pictures, 1)]
         answers = self.answer_prepared(prepared, np.full(len(pictures), addend))
         return answers if many else answers[0]
 
+    @with_own_torch_settings
     def predict_every_addend(self, images: Images) -> Probabilities:
         """Predict the probabilities of images uint8 [N, 28, 28] with every addend: [N, 10, 10] and [N, 10, S]."""
         if isinstance(self.network, OnnxModel):
@@ -153,13 +156,14 @@ class Reader:
         """Answer images uint8 [N, 28, 28] that need no preparation, with addends [N]."""
         return self.answer_prepared([Prepared(image) for image in images], addends)
 
+    @with_own_torch_settings
     def answer_prepared(self, prepared: Sequence[Prepared], addends: Digits) -> list[Answer]:
         """Answer N pictures that ``prepare_picture`` has prepared, with addends [N]."""
         digit_p, sum_p = self._compute(np.stack([one.image for one in prepared]), addends)
         return [self._decide(*row) for row in zip(digit_p, sum_p, (one.digits_found for one in prepared), strict=True)]
 
     def _compute(self, images: Images, addends: Digits) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Images uint8 [N, 28, 28] and addends [N] -> probabilities of both outputs, [N, 10] and [N, S]."""
+        """Compute the probabilities of both outputs, [N, 10] and [N, S], from images uint8 [N, 28, 28] and addends [N]."""
         if isinstance(self.network, OnnxModel):
             return self.network.predict(images, addends)
         import torch
@@ -174,20 +178,21 @@ class Reader:
                 outputs.append(self.network(image, torch.from_numpy(addends[rows])))
         return tuple(torch.cat(logp).exp().numpy() for logp in zip(*outputs, strict=True))  # type: ignore[return-value]
 
+    @with_own_torch_settings
     def compute_saliency(self, image: NDArray[np.uint8], digit: int) -> NDArray[np.float32]:
-        """Compute which ink speaks for a digit in an image uint8 [28, 28]: [28, 28], 0 to 1 (all 0 where no ink does).
+        """Compute how much each pixel's ink supports a digit in an image uint8 [28, 28]: [28, 28], 0 to 1 (all 0 where no ink does).
 
         By occlusion (Zeiler and Fergus 2014, "Visualizing and understanding convolutional networks"): how much less likely the
         digit becomes when a patch of 5x5 pixels is wiped out, as a mean over the patches that cover a pixel. There is a patch
-        in every second place, 196 in all, in one batch.
+        around every second pixel of every second row, 196 in all, in one batch.
         """
-        places = [(row, column) for row in range(0, SIDE, 2) for column in range(0, SIDE, 2)]
-        covered = np.repeat(image[None], len(places) + 1, axis=0)
-        for one, (row, column) in zip(covered[1:], places, strict=True):
+        centres = [(row, column) for row in range(0, SIDE, 2) for column in range(0, SIDE, 2)]
+        covered = np.repeat(image[None], len(centres) + 1, axis=0)
+        for one, (row, column) in zip(covered[1:], centres, strict=True):
             one[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3] = 0
         logp = np.log(np.maximum(self.predict_every_addend(covered).digit_p[:, 0, digit], SMALLEST))
         lost, count = np.zeros((2, SIDE, SIDE), np.float32)
-        for (row, column), fall in zip(places, logp[0] - logp[1:], strict=True):
+        for (row, column), fall in zip(centres, logp[0] - logp[1:], strict=True):
             patch = np.s_[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3]
             lost[patch] += max(0.0, float(fall))
             count[patch] += 1
@@ -221,11 +226,11 @@ def check_addend(addend: object) -> int:
     return int(number)
 
 
-def _prepare(picture: Picture, place: str) -> Prepared:
-    """Prepare a picture. The message for one that fails says where it is in a list, unless it has a path."""
+def _prepare(picture: Picture, position: str) -> Prepared:
+    """Prepare a picture. If it fails, the message gives its position in the list, unless the picture has a path."""
     try:
         return prepare_picture(picture)
     except PictureError as error:
-        if not place or isinstance(picture, str | os.PathLike):
+        if not position or isinstance(picture, str | os.PathLike):
             raise
-        raise type(error)(f"{place}: {error}") from error
+        raise type(error)(f"{position}: {error}") from error

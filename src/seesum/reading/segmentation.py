@@ -89,17 +89,17 @@ def remove_ruled_lines(mask: Mask, box: Box | None = None) -> Mask:
         for slope in np.linspace(-0.1, 0.1, 21):
             drift = np.round(slope * (columns - width / 2)).astype(int)
             share = np.minimum(
-                _count_rows(points, drift, height) / np.maximum(_count_places(drift, height), width / 2),
-                _count_rows(outside, drift, height) / np.maximum(_count_places(drift[beyond], height), 1),
+                _count_rows(points, drift, height) / np.maximum(_count_pixels(drift, height), width / 2),
+                _count_rows(outside, drift, height) / np.maximum(_count_pixels(drift[beyond], height), 1),
             )
             for row in np.flatnonzero(share > 0.75):
-                places = (row + drift).clip(0, height - 1)
-                along = lengths[places, columns]
+                line_rows = (row + drift).clip(0, height - 1)
+                along = lengths[line_rows, columns]
                 thick = float(np.median(along[along > 0])) if along.any() else 0.0
                 if thick > max(3.0, 0.04 * height):
                     continue
                 for away in (-1, 0, 1):
-                    near = (places + away).clip(0, height - 1)
+                    near = (line_rows + away).clip(0, height - 1)
                     lines[near, columns] |= (lengths[near, columns] > 0) & (lengths[near, columns] <= thick + 2)
         if lines.any():
             lines = ndimage.binary_dilation(lines, np.ones((3, 1))) & (lengths <= lengths[lines].max())
@@ -170,7 +170,7 @@ def _count_rows(points: tuple[NDArray[np.int64], ...], drift: NDArray[np.int64],
     return np.bincount(starts[(starts >= 0) & (starts < height)], minlength=height)
 
 
-def _count_places(drift: NDArray[np.int64], height: int) -> NDArray[np.int64]:
+def _count_pixels(drift: NDArray[np.int64], height: int) -> NDArray[np.int64]:
     """Count the pixels of each drifting row that lie on the picture."""
     ordered, rows = np.sort(drift), np.arange(height)
     return np.searchsorted(ordered, height - rows) - np.searchsorted(ordered, -rows)

@@ -1,4 +1,4 @@
-"""Run directories: what is in them, which one a user means, and where it came from.
+"""Read and write run directories, find the run that a user names, and record how it was made.
 
 Read the files in this order:
 

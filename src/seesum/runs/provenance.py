@@ -25,7 +25,7 @@ PACKAGES = ("torch", "numpy", "scipy", "pillow", "safetensors")
 def describe_origin(
     recipe: Recipe, mnist: Dataset, data: str | os.PathLike[str] | None, device: str, test: bool, monitor: Sequence[str]
 ) -> dict[str, Any]:
-    """Return what ``run.json`` stores beside the recipe: what is evaluated, when, how, with which versions, on which data."""
+    """Return the fields of ``run.json`` other than the recipe: evaluation, start, command, versions, commit, hardware, data."""
     source = describe_data(mnist, data)
     return {
         "evaluation": {"test": test, "monitor": list(monitor)},
@@ -79,7 +79,7 @@ def describe_hardware(device: str, precision: str) -> dict[str, str | int]:
 
 
 def origin_columns(*names: str) -> dict[str, str]:
-    """Return the first columns of a row in results/: date, commit, processor, and the named fields of hardware and versions."""
+    """Return the first columns of a row in results/: date, commit, processor, and named fields of hardware and versions."""
     hardware = describe_hardware("cpu", "")
     known = {**hardware, **collect_versions()}
     origin = {"date": time.strftime("%Y-%m-%d"), "commit": find_commit(), "processor": str(hardware["processor"])}
@@ -87,9 +87,7 @@ def origin_columns(*names: str) -> dict[str, str]:
 
 
 def find_commit() -> str:
-    """Return the commit of the checkout that this package is imported from, with ``+`` where it has changes; empty if
-    installed.
-    """
+    """Return the commit of this package's checkout, with ``+`` where it has changes; empty if the package is installed."""
     package = Path(__file__).parents[1]
 
     def git(*words: str) -> str | None:

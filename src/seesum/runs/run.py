@@ -1,4 +1,4 @@
-"""Run directories: recipe, weights, metrics and calibration of a run; and which run a user means."""
+"""Read and write run directories: recipe, weights, metrics and calibration. Find the run that a user names."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seesum.base.compatibility import FORMAT, upgrade_calibration, upgrade_run
+from seesum.base.environment import with_own_torch_settings
 from seesum.base.errors import InputError
 from seesum.base.files import load_tensors, read_csv, read_json, write_json
 from seesum.base.recipe import Recipe
@@ -92,14 +93,14 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether the run has reached its end."""
+        """Whether the run is finished: trained and evaluated."""
         return (self.directory / "metrics.json").is_file()
 
     def check_finished(self) -> None:
-        """Make sure that the run has reached its end.
+        """Make sure that the run is finished.
 
         Raises:
-            InputError: it has not, or it is a teacher in another run.
+            InputError: it is not finished, or it is a teacher in another run.
         """
         self.refuse_teacher()
         if not self.finished:
@@ -109,7 +110,7 @@ class Run:
         """Make sure that the run is not a teacher. A teacher is trained with its student and has no metrics.
 
         Raises:
-            InputError: it is one.
+            InputError: it is a teacher.
         """
         if self.info.get("is_teacher"):
             whole = self.directory.resolve().parents[1]
@@ -119,19 +120,23 @@ class Run:
         """Return the rows of ``history.csv`` (one per epoch) or ``steps.csv`` (one per step); none if the file is missing."""
         return [{key: float(value) for key, value in row.items()} for row in read_csv(self.directory / name)]
 
+    @with_own_torch_settings
     def load_network(self) -> Network:
         """Load the network with its final weights and its temperature, in evaluation mode, on the CPU.
 
         Raises:
             InputError: the weights are missing, damaged, or of another network.
         """
+        import torch
+
         from seesum.networks.systems import build_network
 
         path = self.weights
         if not path.is_file():
             raise InputError(f"{self.directory} has no weights yet; finish it with: seesum train --resume {self.directory}")
         tensors, _ = load_tensors(path)
-        network = build_network(self.recipe)
+        with torch.random.fork_rng(devices=[]):  # a network starts with random weights
+            network = build_network(self.recipe)
         try:
             network.load_state_dict(tensors)
         except RuntimeError as error:
@@ -152,10 +157,10 @@ def load_run_splits(
     info: Mapping[str, Any], recipe: Recipe, source: Path | str, data: str | os.PathLike[str] | None = None
 ) -> Splits:
     """Load the images that a ``run.json`` describes; ``source`` is its name in messages. See ``Run.load_splits``."""
-    mnist = load_mnist(data if data is not None else info["data"]["directory"])
-    if mnist.sha256 != info["data"]["sha256"]:
+    dataset = load_mnist(data if data is not None else info["data"]["directory"])
+    if dataset.sha256 != info["data"]["sha256"]:
         raise InputError(f"the data is not what {source} was made with (its SHA-256 differs); give that data with --data")
-    return split_images(mnist, recipe)
+    return split_images(dataset, recipe)
 
 
 def create_run(recipe: Recipe, info: Mapping[str, Any], out: str | os.PathLike[str] | None = None) -> Run:
@@ -205,7 +210,7 @@ def find_run(source: str | os.PathLike[str] | Run | None = None) -> Run:
             a folder of that name, which is written ``./hand``.
 
     Raises:
-        InputError: there is no such run; the sentence says how to make one.
+        InputError: there is no such run; the message tells how to make one.
     """
     if isinstance(source, Run):
         return source

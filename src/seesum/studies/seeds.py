@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from seesum.base.compatibility import downgrade_study
+from seesum.base.environment import undo_import_effects
 from seesum.base.errors import InputError
 from seesum.base.recipe import Recipe
 from seesum.base.settings import format_change
@@ -149,7 +150,8 @@ def find_result(rows: Sequence[Mapping[str, str]], system: System) -> Mapping[st
 
 def compute_spread(values: Sequence[float]) -> Spread:
     """Compute mean, sample standard deviation, 95 % interval of the mean, and median."""
-    from scipy.stats import t
+    with undo_import_effects():
+        from scipy.stats import t
 
     mean, count = statistics.fmean(values), len(values)
     std = statistics.stdev(values) if count > 1 else 0.0

@@ -1,4 +1,4 @@
-"""A recipe -> a trained network. Start with ``loop.py``; the others are what it uses.
+"""Train a network by a recipe. ``loop.py`` is the training loop, and it uses the other files.
 
 Read the files in this order:
 
@@ -11,5 +11,5 @@ Read the files in this order:
 - ``start.py``: check a recipe and make its run directory
 - ``loop.py``: the training loop
 
-Add a loss, an optimiser or a schedule in the file of that name: an entry of its dictionary.
+Add a loss, an optimiser or a schedule in the file of that name, as an entry of its dictionary.
 """

@@ -44,21 +44,21 @@ class Teachers:
     def predict(self, image: Tensor, addend: Tensor) -> Output:
         """Return the mean of the picked teachers' probabilities for a batch, as logarithms: [B, 10] and [B, S].
 
-        The loss is linear in these probabilities. So a few random teachers give on average the same gradient as all of them, in
-        a part of the time.
+        The loss is linear in these probabilities. So a few random teachers give on average the same gradient as all of
+        them, in less time.
         """
         order = torch.randperm(len(self.networks), generator=self.generator)
-        chosen = [self.networks[one] for one in order[: self.recipe.teachers_per_batch].tolist()]
+        chosen = [self.networks[index] for index in order[: self.recipe.teachers_per_batch].tolist()]
         with torch.no_grad():
             with torch.autocast(image.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
                 encoded = [network.encode(image) for network in chosen]
-            answers = [network.add(one, addend) for network, one in zip(chosen, encoded, strict=True)]
-        means = [torch.stack(parts).exp().mean(0) for parts in zip(*answers, strict=True)]
+            outputs = [network.add(features, addend) for network, features in zip(chosen, encoded, strict=True)]
+        means = [torch.stack(logps).exp().mean(0) for logps in zip(*outputs, strict=True)]
         return Output(*(mean.clamp_min(SMALLEST).log() for mean in means))
 
 
 def adapt_recipes(recipe: Recipe) -> list[Recipe]:
-    """Return the recipes of the teachers: those of their systems, with the task, images, adder and precision of the student.
+    """Return the recipe of each teacher: its system's, but with the task, images, adder and precision of the student.
 
     Each teacher has a seed of its own, derived from the recipe's. It learns from exactly the images of the student, and from
     labels.
@@ -66,10 +66,10 @@ def adapt_recipes(recipe: Recipe) -> list[Recipe]:
     Raises:
         InputError: an unknown system.
     """
-    same = {name: getattr(recipe, name) for name in SHARED}
+    shared = {name: getattr(recipe, name) for name in SHARED}
     seeds = [int(np.random.SeedSequence((recipe.seed, place)).generate_state(1)[0]) for place in range(len(recipe.teachers))]
-    chosen = zip(recipe.teachers, seeds, strict=True)
-    return [find_system(name).recipe.replaced({**same, "teachers": (), "seed": seed}) for name, seed in chosen]
+    systems = zip(recipe.teachers, seeds, strict=True)
+    return [find_system(name).recipe.replaced({**shared, "teachers": (), "seed": seed}) for name, seed in systems]
 
 
 def list_teachers(run: Run) -> list[Run]:
@@ -79,11 +79,11 @@ def list_teachers(run: Run) -> list[Run]:
         InputError: an unknown system, or a directory that cannot be made.
     """
     teachers = []
-    for place, own in enumerate(adapt_recipes(run.recipe), start=1):
-        teacher = Run(make_folder(run.directory / FOLDER / str(place)))
+    for number, recipe in enumerate(adapt_recipes(run.recipe), start=1):
+        teacher = Run(make_folder(run.directory / FOLDER / str(number)))
         path = teacher.directory / "run.json"
         if not path.is_file():
-            unmeasured = {"test": False, "monitor": []}
-            write_json(path, {**run.info, "is_teacher": True, "evaluation": unmeasured, "recipe": own.to_dict()})
+            no_evaluation = {"test": False, "monitor": []}
+            write_json(path, {**run.info, "is_teacher": True, "evaluation": no_evaluation, "recipe": recipe.to_dict()})
         teachers.append(teacher)
     return teachers

@@ -52,6 +52,7 @@ def train_epoch(
         image = batch.image.contiguous(memory_format=torch.channels_last)
         with torch.autocast(state.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
             encoded = network.encode(image)
+        torch.clear_autocast_cache()  # inside a caller's autocast it would keep the weights of the step before
         output = network.add(encoded, batch.addend)
         soft_targets = None if teachers is None else teachers.predict(image, batch.addend)
         loss = compute_loss(output, batch.addend, batch.digit, batch.answer, recipe, soft_targets)

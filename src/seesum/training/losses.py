@@ -53,12 +53,12 @@ def compute_loss(
 ) -> Loss:
     """Compute the loss of a batch.
 
-    Where an image shows no digit, the target is uniform over the digits, and over the answers as far as the digits make them.
-    The cross-entropy against that target is part of the total (Hendrycks et al. 2019, "Deep anomaly detection with outlier
-    exposure", arXiv 1812.04606), but not of the digit and sum losses.
+    Where an image shows no digit, the target is uniform over the digits. Each answer is then as probable as the digits that
+    lead to it. The cross-entropy against that target is part of the total (Hendrycks et al. 2019, "Deep anomaly detection
+    with outlier exposure", arXiv 1812.04606), but not of ``digit`` and ``sum``.
 
     Args:
-        output: of the network, [B, 10] and [B, S].
+        output: the prediction of the network, [B, 10] and [B, S].
         addend: [B] int64.
         digit: [B] int64, or ``NO_DIGIT``, which only occurs where the recipe has synthetic non-digits.
         answer: [B] int64, answer classes, or ``NO_DIGIT``.
@@ -70,13 +70,13 @@ def compute_loss(
         return _compute_digit_loss(output, digit, answer, recipe, soft_targets)
     known = digit != NO_DIGIT
     loss = _compute_digit_loss(
-        _take(output, known), digit[known], answer[known], recipe, soft_targets and _take(soft_targets, known)
+        _select_rows(output, known), digit[known], answer[known], recipe, soft_targets and _select_rows(soft_targets, known)
     )
-    blank = _take(output, ~known)
+    without_digit = _select_rows(output, ~known)
     table = torch.from_numpy(OPERATIONS[recipe.operation].tabulate()).to(addend.device)  # [10, 10]: digit, addend
-    answers = blank.sum_logp.gather(1, table.T[addend[~known]])
-    even = _combination(recipe)(-blank.digit_logp.mean(1).sum(), -answers.mean(1).sum())
-    return loss._replace(total=(known.sum() * loss.total + even) / len(known))
+    answers = without_digit.sum_logp.gather(1, table.T[addend[~known]])
+    uniform = _look_up_combination(recipe)(-without_digit.digit_logp.mean(1).sum(), -answers.mean(1).sum())
+    return loss._replace(total=(known.sum() * loss.total + uniform) / len(known))
 
 
 def _compute_digit_loss(output: Output, digit: Tensor, answer: Tensor, recipe: Recipe, soft_targets: Output | None) -> Loss:
@@ -86,18 +86,18 @@ def _compute_digit_loss(output: Output, digit: Tensor, answer: Tensor, recipe: R
         functional.nll_loss(logp, truth, reduction="sum") / count for logp, truth in zip(output, (digit, answer), strict=True)
     )
     if soft_targets is not None:
-        aims = [-(target.exp() * logp).sum() / count for target, logp in zip(soft_targets, output, strict=True)]
+        losses = [-(target.exp() * logp).sum() / count for target, logp in zip(soft_targets, output, strict=True)]
     elif recipe.label_smoothing:
-        even = -output.digit_logp.sum() / (count * output.digit_logp.shape[1])
-        aims = [(1 - recipe.label_smoothing) * digit_loss + recipe.label_smoothing * even, sum_loss]
+        uniform = -output.digit_logp.sum() / (count * output.digit_logp.shape[1])
+        losses = [(1 - recipe.label_smoothing) * digit_loss + recipe.label_smoothing * uniform, sum_loss]
     else:
-        aims = [digit_loss, sum_loss]
-    return Loss(_combination(recipe)(*aims), digit_loss, sum_loss)
+        losses = [digit_loss, sum_loss]
+    return Loss(_look_up_combination(recipe)(*losses), digit_loss, sum_loss)
 
 
-def _take(output: Output, rows: Tensor) -> Output:
+def _select_rows(output: Output, rows: Tensor) -> Output:
     return Output(*(logp[rows] for logp in output))
 
 
-def _combination(recipe: Recipe) -> Callable[[Tensor, Tensor], Tensor]:
+def _look_up_combination(recipe: Recipe) -> Callable[[Tensor, Tensor], Tensor]:
     return look_up(LOSSES, recipe.loss, "loss").combine

@@ -36,9 +36,9 @@ class Optimiser:
     @torch.no_grad()
     def step(self, factor: float) -> None:
         """Move every weight that has a gradient, with the recipe's rates times ``factor``, and delete the gradients."""
-        moved = [place for place, weight in enumerate(self.weights) if weight.grad is not None]
+        moved = [index for index, weight in enumerate(self.weights) if weight.grad is not None]
         if moved:
-            self.move([self.weights[place] for place in moved], [self.state[place] for place in moved], factor)
+            self.move([self.weights[index] for index in moved], [self.state[index] for index in moved], factor)
         for weight in self.weights:
             weight.grad = None
 
@@ -123,37 +123,37 @@ class Muon(Optimiser):
 
     def move(self, weights: list[Tensor], state: list[dict[str, Tensor]], factor: float) -> None:
         """See ``Optimiser.move``."""
-        momentum, kind = self.recipe.momentum, torch.bfloat16 if self.recipe.precision == "bf16" else torch.float32
+        momentum, dtype = self.recipe.momentum, torch.bfloat16 if self.recipe.precision == "bf16" else torch.float32
         rate = self.recipe.muon_lr * factor
         for weight, gradient, entry in zip(weights, _gradients(weights), state, strict=True):
             average = entry["momentum_buffer"].mul_(momentum).add_(gradient)
-            ahead = gradient.add(average, alpha=momentum).flatten(1).to(kind)
+            update = gradient.add(average, alpha=momentum).flatten(1).to(dtype)
             if self.recipe.weight_decay:
                 weight.mul_(1 - rate * self.recipe.weight_decay)
-            weight.add_(orthogonalise(ahead, self.SHARPENINGS).view(weight.shape), alpha=-rate)
+            weight.add_(orthogonalise(update, self.SHARPENINGS).view(weight.shape), alpha=-rate)
 
 
 class MuonAndAdam(Optimiser):
     """Muon for the encoder's matrices (convolutions as [outputs, inputs x height x width]), Adam for all other weights."""
 
     def __init__(self, weights: list[Tensor], recipe: Recipe, matrices: list[Tensor]) -> None:
-        """Divide the weights between both.
+        """Divide the weights between Muon and Adam.
 
         Args:
-            weights: all that are moved.
+            weights: all weights that are trained.
             recipe: as for every optimiser.
-            matrices: those of them that Muon moves.
+            matrices: the weights among them that Muon moves.
         """
-        whose = {id(matrix) for matrix in matrices}
-        rest = [weight for weight in weights if id(weight) not in whose]
+        matrix_ids = {id(matrix) for matrix in matrices}
+        rest = [weight for weight in weights if id(weight) not in matrix_ids]
         self.parts = (Muon(matrices, recipe), Adam(rest, recipe))
         self.weights, self.recipe = [*matrices, *rest], recipe
-        self.state = [entry for part in self.parts for entry in part.state]
+        self.state = [entry for optimiser in self.parts for entry in optimiser.state]
 
     def step(self, factor: float) -> None:
         """See ``Optimiser.step``."""
-        for part in self.parts:
-            part.step(factor)
+        for optimiser in self.parts:
+            optimiser.step(factor)
 
 
 def orthogonalise(matrix: Tensor, steps: int) -> Tensor:

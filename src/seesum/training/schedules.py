@@ -16,12 +16,12 @@ SCHEDULES: dict[str, Callable[[float, Recipe], float]] = {
 
 
 def _one_cycle(done: float, warmup: float) -> float:
-    """Rise linearly from 1 % to the peak, then fall to nothing along a cosine (after Smith 2018, arXiv 1803.09820)."""
+    """Rise linearly from 1 % to the peak, then fall to zero along a cosine (after Smith 2018, arXiv 1803.09820)."""
     if done < warmup:
         return 0.01 + 0.99 * done / warmup
     return 0.5 + 0.5 * math.cos(math.pi * (done - warmup) / (1 - warmup))
 
 
 def _triangle(done: float, warmup: float) -> float:
-    """Rise linearly from 1 % to the peak, then fall linearly to nothing."""
+    """Rise linearly from 1 % to the peak, then fall linearly to zero."""
     return 0.01 + 0.99 * done / warmup if done < warmup else (1 - done) / (1 - warmup)

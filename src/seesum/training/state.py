@@ -41,10 +41,10 @@ class State:
         The first steps weigh more. Otherwise a short training would keep much of the random initial weights: with a decay of
         0.998, nine tenths of them after fifty steps. After 4,500 steps this makes no difference.
         """
-        ema = min(self.recipe.ema_decay, (1 + self.step) / (10 + self.step))
+        decay = min(self.recipe.ema_decay, (1 + self.step) / (10 + self.step))
         for name, value in self.network.state_dict().items():
             if value.is_floating_point():
-                self.average[name].lerp_(value, 1 - ema)
+                self.average[name].lerp_(value, 1 - decay)
             else:
                 self.average[name].copy_(value)
 
@@ -54,12 +54,12 @@ class State:
         if not self.average:
             yield self.network
             return
-        own = {name: value.clone() for name, value in self.network.state_dict().items()}
+        current = {name: value.clone() for name, value in self.network.state_dict().items()}
         self.network.load_state_dict(self.average)
         try:
             yield self.network
         finally:
-            self.network.load_state_dict(own)
+            self.network.load_state_dict(current)
 
     def save(self, run: Run) -> None:
         """Write ``checkpoint.safetensors``."""
@@ -83,33 +83,33 @@ class State:
         """
         path = run.directory / "checkpoint.safetensors"
         tensors, counters = load_tensors(path)
-        parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimiser": {}, "generator": {}}
+        groups: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimiser": {}, "generator": {}}
         for name, tensor in tensors.items():
-            part, _, rest = name.partition(".")
-            parts[part][rest] = tensor
+            group, _, rest = name.partition(".")
+            groups[group][rest] = tensor
         try:
-            self.network.load_state_dict(parts["network"])
+            self.network.load_state_dict(groups["network"])
         except RuntimeError as error:
             raise InputError(f"{path} does not fit the network {self.recipe.system!r}; train the run anew") from error
-        for name, tensor in parts["optimiser"].items():
+        for name, tensor in groups["optimiser"].items():
             index, _, key = name.partition(".")
             # fused kernels walk storage, not indices: a copy into place keeps the memory layout of the weight
             self.optimiser.state[int(index)][key].copy_(tensor)
-        self.average = {name: value.to(self.device) for name, value in parts["average"].items()}
-        self.generator.set_state(parts["generator"]["batches"])
-        torch.set_rng_state(parts["generator"]["torch"])
-        if self.device.type == "cuda" and "device" in parts["generator"]:
-            torch.cuda.set_rng_state(parts["generator"]["device"], self.device)
-        elif self.device.type == "mps" and "device" in parts["generator"]:
-            torch.mps.set_rng_state(parts["generator"]["device"])
+        self.average = {name: value.to(self.device) for name, value in groups["average"].items()}
+        self.generator.set_state(groups["generator"]["batches"])
+        torch.set_rng_state(groups["generator"]["torch"])
+        if self.device.type == "cuda" and "device" in groups["generator"]:
+            torch.cuda.set_rng_state(groups["generator"]["device"], self.device)
+        elif self.device.type == "mps" and "device" in groups["generator"]:
+            torch.mps.set_rng_state(groups["generator"]["device"])
         self.epoch, self.step, self.seconds = counters["epoch"], counters["step"], counters["seconds"]
 
 
 @contextmanager
 def preserve_rng_state(device: torch.device) -> Iterator[None]:
-    """Put torch's global generators, which training seeds for weights and dropout, back as they were after a block."""
-    own = torch.mps.get_rng_state() if device.type == "mps" else None
+    """Restore torch's global generators after a block. Training seeds them for the initial weights and for dropout."""
+    before = torch.mps.get_rng_state() if device.type == "mps" else None
     with torch.random.fork_rng(devices=[device.index or 0] if device.type == "cuda" else []):
         yield
-    if own is not None:
-        torch.mps.set_rng_state(own)
+    if before is not None:
+        torch.mps.set_rng_state(before)

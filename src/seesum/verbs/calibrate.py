@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from seesum.base.environment import with_own_torch_settings
 from seesum.base.errors import InputError
 from seesum.base.files import PathLike, write_json
 from seesum.base.recipe import Recipe
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from seesum.networks.network import Network
 
 
+@with_own_torch_settings
 def calibrate(
     run: PathLike | Run = LATEST,
     *,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from seesum.base.environment import with_own_torch_settings
 from seesum.base.files import PathLike, read_csv
 from seesum.networks.adders import ADDERS
 from seesum.networks.tables import TableAdder
@@ -14,6 +15,7 @@ from seesum.studies.tables import ResultTable, choose_folder, merge_rows
 from seesum.verbs.study import study
 
 
+@with_own_torch_settings
 def compare(
     *adders: str,
     seeds: int = 5,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from seesum.base.environment import with_own_torch_settings
 from seesum.base.files import PathLike
 from seesum.data.idx import load_mnist
 from seesum.measuring.calibration import compute_coverage
@@ -15,6 +16,7 @@ from seesum.runs.names import LATEST
 from seesum.runs.run import Run
 
 
+@with_own_torch_settings
 def evaluate(run: PathLike | Run | OnnxModel = LATEST, *, data: PathLike | None = None, test: bool = False) -> dict[str, Any]:
     """Compute the metrics of a run over all images x 10 addends.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from seesum.base.environment import with_own_torch_settings
 from seesum.base.files import PathLike, check_file
 from seesum.runs.names import LATEST
 from seesum.runs.run import Run, find_run
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from seesum.reading.exporting import Export
 
 
+@with_own_torch_settings
 def export(run: PathLike | Run = LATEST, *, to: PathLike, float_images: bool = False) -> Export:
     """Write the network of a finished run as an ONNX file.
 

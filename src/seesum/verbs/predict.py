@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seesum.base.environment import with_own_torch_settings
 from seesum.base.errors import InputError
 from seesum.base.files import PathLike, check_file
 from seesum.data.idx import Digits
@@ -54,6 +55,7 @@ class _Inputs(NamedTuple):
     """The true digits, where they are known."""
 
 
+@with_own_torch_settings
 def predict(
     pictures: Picture | Pictures = (),
     *,

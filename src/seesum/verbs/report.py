@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from seesum.base.environment import with_own_torch_settings
 from seesum.base.files import PathLike
 from seesum.runs.names import LATEST
 from seesum.runs.run import Run, find_run
 
 
+@with_own_torch_settings
 def report(run: PathLike | Run = LATEST, *, data: PathLike | None = None) -> Path:
     """Draw the pictures of a finished run, write its ``report.html``, and return the path of the page.
 

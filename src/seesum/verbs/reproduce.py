@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from seesum.base.environment import with_own_torch_settings
 from seesum.base.errors import InputError
 from seesum.base.files import PathLike, read_csv
 from seesum.networks.systems import SYSTEMS, find_system
@@ -14,6 +15,7 @@ from seesum.studies.tables import ResultTable, append_row, choose_folder, merge_
 from seesum.verbs.study import study
 
 
+@with_own_torch_settings
 def reproduce(
     *systems: str,
     seeds: int | None = None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seesum.base.environment import with_own_torch_settings
 from seesum.base.errors import InputError
 from seesum.base.files import PathLike, check_file
 from seesum.base.registry import look_up
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@with_own_torch_settings
 def show(what: str, *, run: PathLike | Run | None = None, plot: PathLike | None = None, data: PathLike | None = None) -> Path:
     """Draw ``samples`` (a row for each split, with sums) or ``table`` (the learned addition table), and return the file.
 

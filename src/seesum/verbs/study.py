@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from seesum.base.devices import resolve_device
+from seesum.base.environment import with_own_torch_settings
 from seesum.base.errors import InputError
 from seesum.base.files import PathLike, check_file, read_csv
 from seesum.data.idx import load_mnist
@@ -19,6 +20,7 @@ from seesum.training.loop import train_run
 from seesum.training.start import resolve_precision, start_run
 
 
+@with_own_torch_settings
 def study(
     system: str | None = None,
     *,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from seesum.base.environment import with_own_torch_settings
 from seesum.base.errors import InputError
 from seesum.base.files import PathLike
 from seesum.data.idx import load_mnist
 from seesum.runs.run import Run, find_unfinished
 
 
+@with_own_torch_settings
 def train(
     system: str | None = None,
     *,
@@ -46,6 +48,8 @@ def train(
         InputError: a name is unknown, a value is impossible, or ``changes`` differ from the recipe of a resumed run.
         JobError: the loss became infinite or not a number.
     """
+    import torch
+
     from seesum.networks.network import format_layers
     from seesum.networks.systems import DEFAULT_SYSTEM, build_network, find_system
     from seesum.training.loop import train_run
@@ -59,7 +63,8 @@ def train(
         recipe = resolve_precision(find_system(system or DEFAULT_SYSTEM).recipe.replaced(changes), device)
         run, splits = start_run(recipe, load_mnist(data), data, device, out, test)
     if summary:
-        print(format_layers(build_network(run.recipe)), file=sys.stderr)  # noqa: T201
+        with torch.random.fork_rng(devices=[]):  # a network starts with random weights
+            print(format_layers(build_network(run.recipe)), file=sys.stderr)  # noqa: T201
     if not run.finished:
         train_run(run, splits, device, quiet)
     if plot:
