@@ -1,11 +1,12 @@
-"""How fast does `seesum serve` answer, beside a bare FastAPI handler around the same network? Real sockets, one machine.
+"""Measure how fast `seesum serve` answers, compared with a bare FastAPI handler for the same network.
 
-    python benchmarks/serve.py rates       # requests per second and latency at concurrency 1, 8, 64, in turn with the bare one
-    python benchmarks/serve.py batching    # the same server with and without working together on what waits together
+    python benchmarks/serve.py rates       # requests per second and latency at concurrency 1, 8, 64; the servers take turns
+    python benchmarks/serve.py batching    # the same server with and without batches of waiting requests
     python benchmarks/serve.py memory      # resident memory over 100,000 requests
 
-Rows go to serve-rates.csv, serve-batching.csv and serve-memory.csv in results/. The client runs on the same machine and
-takes its share of it; `cpu_ms` is the server's own processor time per request, which other work on the machine disturbs less.
+The rows are written to serve-rates.csv, serve-batching.csv and serve-memory.csv in results/. Requests go over real sockets.
+The client runs on the same machine, so it takes some of the processor time. `cpu_ms` is the server's own processor time per
+request; other work on the machine disturbs it less.
 """
 
 from __future__ import annotations
@@ -40,7 +41,6 @@ serve({run!r}, port=0, limits=Limits({limits}), ready=lambda address: print(addr
 BARE = """
 import io, os, socket
 import numpy as np
-import os
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
 import uvicorn
@@ -68,21 +68,21 @@ uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(s
 
 
 class Measured(NamedTuple):
-    """What one client saw, and what its server spent."""
+    """The figures of one measurement."""
 
     rate: float
     """Requests per second."""
     p50: float
-    """Milliseconds."""
+    """Median latency, in milliseconds."""
     p99: float
-    """Milliseconds."""
+    """99th percentile of the latency, in milliseconds."""
     cpu: float
-    """Milliseconds of the server's processor time per request."""
+    """The server's processor time per request, in milliseconds."""
 
 
 @contextmanager
 def start_server(code: str) -> Iterator[tuple[int, int]]:
-    """Process id and port of a server that prints its address."""
+    """Start a server that prints its address. Yield its process id and port, and stop it at the end."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
     assert process.stdout is not None
@@ -95,7 +95,7 @@ def start_server(code: str) -> Iterator[tuple[int, int]]:
 
 
 def write_requests(count: int) -> list[bytes]:
-    """Whole HTTP requests, each with a 28x28 PNG of a test image and an addend, as a browser's form sends them."""
+    """Return complete HTTP requests like those of a browser's form, each with a 28x28 PNG of a test image and an addend."""
     requests = []
     for place, image in enumerate(seesum.load_mnist().test.images[:count]):
         file = io.BytesIO()
@@ -111,22 +111,22 @@ def write_requests(count: int) -> list[bytes]:
 
 
 class Client(asyncio.Protocol):
-    """One connection that asks again as soon as it is answered. Bare, so that it costs little of the shared machine."""
+    """One connection that sends a request as soon as the last one is answered. It is minimal, to use little processor time."""
 
     def __init__(self, requests: list[bytes], seconds: list[float], until: float, most: float) -> None:
-        """Ask until a time or until so many answers are in ``seconds``, which all clients share."""
+        """Send requests until the time ``until``, or until ``seconds``, which all clients share, has ``most`` latencies."""
         self.requests, self.seconds, self.until, self.most = requests, seconds, until, most
         self.done = asyncio.get_running_loop().create_future()
         self.received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask first."""
+        """Send the first request."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self.ask()
 
     def ask(self) -> None:
-        """Send the next request, or end."""
+        """Send the next request, or close the connection at the end."""
         if len(self.seconds) >= self.most or time.perf_counter() >= self.until:
             self.transport.close()
             self.done.set_result(None)
@@ -135,7 +135,7 @@ class Client(asyncio.Protocol):
         self.transport.write(self.requests[len(self.seconds) % len(self.requests)])
 
     def data_received(self, data: bytes) -> None:
-        """Take an answer."""
+        """Collect the bytes of an answer. Record its latency once it is complete."""
         self.received += data
         head, end, body = self.received.partition(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or -1)
@@ -150,7 +150,7 @@ class Client(asyncio.Protocol):
 
 
 async def ask_server(port: int, requests: list[bytes], concurrency: int, span: float, most: float = np.inf) -> list[float]:
-    """Seconds of each request, with so many at once, for a span of seconds or until there are ``most``."""
+    """Return the latencies in seconds. ``concurrency`` clients send requests for ``span`` seconds, or ``most`` in total."""
     seconds: list[float] = []
     until = time.perf_counter() + span
     loop = asyncio.get_running_loop()
@@ -163,51 +163,51 @@ async def ask_server(port: int, requests: list[bytes], concurrency: int, span: f
 
 
 def measure_server(pid: int, port: int, requests: list[bytes], concurrency: int, span: float) -> Measured:
-    """One client's figures, after a short warm-up."""
+    """Measure a server, after a short warm-up."""
     asyncio.run(ask_server(port, requests, concurrency, min(span, 0.5)))
-    spent, started = read_cpu(pid), time.perf_counter()
+    cpu_before, started = read_cpu(pid), time.perf_counter()
     seconds = asyncio.run(ask_server(port, requests, concurrency, span))
-    took, spent = time.perf_counter() - started, read_cpu(pid) - spent
+    took, cpu = time.perf_counter() - started, read_cpu(pid) - cpu_before
     p50, p99 = np.quantile(seconds, [0.5, 0.99]) * 1000
-    return Measured(len(seconds) / took, float(p50), float(p99), 1000 * spent / len(seconds))
+    return Measured(len(seconds) / took, float(p50), float(p99), 1000 * cpu / len(seconds))
 
 
 def read_cpu(pid: int) -> float:
-    """Seconds of processor time that a process has had (Linux)."""
+    """Return the processor time that a process has used, in seconds (Linux)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def read_memory(pid: int) -> float:
-    """Resident memory of a process, MiB (Linux)."""
+    """Return the resident memory of a process, in MiB (Linux)."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def take_turns(contestants: dict[str, str], rounds: int, span: float, concurrencies: tuple[int, ...]) -> list[dict[str, Any]]:
-    """Rows for each contestant and concurrency: medians over the rounds, in which the contestants take turns."""
+    """Return a row for each contestant and concurrency: medians over the rounds. In each round, every contestant runs once."""
     requests = write_requests(500)
     measured: dict[tuple[str, int], list[Measured]] = {}
-    for count in range(rounds):
+    for number in range(rounds):
         for name, code in contestants.items():
             with start_server(code) as (pid, port):
                 for concurrency in concurrencies:
                     one = measure_server(pid, port, requests, concurrency, span)
                     measured.setdefault((name, concurrency), []).append(one)
-                    print(f"round {count + 1}: {name}, {concurrency} at once: {one.rate:.0f}/s", flush=True)
+                    print(f"round {number + 1}: {name}, {concurrency} at once, {one.rate:.0f} requests per second", flush=True)
     rows = []
     for (name, concurrency), results in measured.items():
-        middle = {field: statistics.median(getattr(one, field) for one in results) for field in Measured._fields}
+        medians = {field: statistics.median(getattr(one, field) for one in results) for field in Measured._fields}
         rows.append(
             {
                 "contestant": name,
                 "concurrency": concurrency,
                 "n": rounds,
-                "requests_per_second": f"{middle['rate']:.0f}",
+                "requests_per_second": f"{medians['rate']:.0f}",
                 "best_round": f"{max(one.rate for one in results):.0f}",
-                "p50_ms": f"{middle['p50']:.2f}",
+                "p50_ms": f"{medians['p50']:.2f}",
                 "p50_ms_min": f"{min(one.p50 for one in results):.2f}",
-                "p99_ms": f"{middle['p99']:.2f}",
-                "cpu_ms": f"{middle['cpu']:.3f}",
+                "p99_ms": f"{medians['p99']:.2f}",
+                "cpu_ms": f"{medians['cpu']:.3f}",
                 "cpu_ms_min": f"{min(one.cpu for one in results):.3f}",
             }
         )
@@ -215,43 +215,45 @@ def take_turns(contestants: dict[str, str], rounds: int, span: float, concurrenc
 
 
 def measure_memory(total: int) -> list[dict[str, Any]]:
-    """Resident memory of a server of ``fast`` at ten points over so many requests, 8 at once."""
+    """Measure the memory of a server of ``fast``: at the start, and ten times during ``total`` requests, 8 at once."""
     requests, rows = write_requests(500), []
     with start_server(OURS.format(run="fast", limits="")) as (pid, port):
-        for part in range(11):
-            if part:
+        for tenth in range(11):
+            if tenth:
                 asyncio.run(ask_server(port, requests, 8, np.inf, total // 10))
-            rows.append({"requests": part * (total // 10), "resident_mib": f"{read_memory(pid):.1f}"})
+            rows.append({"requests": tenth * (total // 10), "resident_mib": f"{read_memory(pid):.1f}"})
     return rows
 
 
 def main() -> None:
-    """Parse, measure, print and store."""
+    """Parse the command line, measure, print the rows and store them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["rates", "batching", "memory"])
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement; fewer than 2: a trial, not stored")
-    parser.add_argument("--requests", type=int, default=100_000, help="for memory; fewer: a trial, whose rows are not stored")
-    parser.add_argument("--out", default="results", help="folder of the CSV")
-    given = parser.parse_args()
-    whole = given.seconds >= 2 and given.requests >= 100_000
-    if given.what == "memory":
-        rows = measure_memory(given.requests)
-    elif given.what == "batching":
+    parser.add_argument("what", choices=["rates", "batching", "memory"], help="the measurement to run")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds of the measurement; the rows show medians")
+    seconds_help = "seconds of each measurement; with fewer than 2, the rows are not stored"
+    parser.add_argument("--seconds", type=float, default=2.0, help=seconds_help)
+    requests_help = "requests for memory; with fewer than 100,000, the rows are not stored"
+    parser.add_argument("--requests", type=int, default=100_000, help=requests_help)
+    parser.add_argument("--out", default="results", help="folder for the CSV")
+    arguments = parser.parse_args()
+    complete = arguments.seconds >= 2 and arguments.requests >= 100_000
+    if arguments.what == "memory":
+        rows = measure_memory(arguments.requests)
+    elif arguments.what == "batching":
         names = {"one by one": "together=1", "what waits together": ""}
         contestants = {name: OURS.format(run="fast", limits=limits) for name, limits in names.items()}
-        rows = take_turns(contestants, given.rounds, given.seconds, (1, 8, 64))
+        rows = take_turns(contestants, arguments.rounds, arguments.seconds, (1, 8, 64))
     else:
         contestants = {}
         for run in ("fast", DEFAULT_RUN):
             model = Path(seesum.__file__).parent / "networks" / "weights" / run / "model.onnx"
             contestants |= {f"seesum serve, {run}": OURS.format(run=run, limits="")}
             contestants |= {f"bare handler, {run}": BARE.format(model=str(model))}
-        rows = take_turns(contestants, given.rounds, given.seconds, (1, 8, 64))
+        rows = take_turns(contestants, arguments.rounds, arguments.seconds, (1, 8, 64))
     print_rows(rows, *rows[0])
-    if whole:
+    if complete:
         origin = origin_columns("cores", "python")
-        path = Path(given.out) / f"serve-{given.what}.csv"
+        path = Path(arguments.out) / f"serve-{arguments.what}.csv"
         write_csv(path, [{**origin, **row} for row in rows])
         print(f"The rows are in {path}")
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +17,13 @@ import seesum
 from seesum.base.errors import JobError
 from seesum.base.files import load_tensors, save_tensors
 from seesum.base.recipe import Recipe
-from seesum.data.idx import Images
+from seesum.data.idx import Dataset, Images
 from seesum.networks.adders import ADDERS
 from seesum.networks.network import Network
 from seesum.networks.systems import SYSTEMS, build_network, find_system
 from seesum.reading.exporting import TOLERANCE, attach_metadata, compare_model, convert_network, describe_run, take_compared
-from seesum.reading.onnx_model import OnnxModel
-from seesum.runs.run import Run
+from seesum.reading.onnx_model import MODEL_FILE, OnnxModel
+from seesum.runs.run import SHIPPED, Run, list_shipped
 
 QUICK = (("logit", "argmax"),)
 """All others take minutes together."""
@@ -111,3 +114,24 @@ def test_bad_input(small_run: Run, tmp_path: Path, command: Any) -> None:
         assert done.code == 2
         assert sentence in done.err
     assert {path.name for path in tmp_path.iterdir()} == {"unfinished"}
+
+
+@pytest.mark.slow
+def test_the_oldest_runtime_that_is_named_reads_the_files(tmp_path: Path, mnist: Dataset) -> None:
+    """In an environment of its own, since 1.17 needs an older numpy."""
+    python = tmp_path / "old" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "old")], check=True)
+    install = [str(python), "-m", "pip", "install", "--quiet", "onnxruntime==1.17.0", "numpy<2"]
+    if subprocess.run(install, capture_output=True, check=False).returncode:
+        pytest.skip("onnxruntime 1.17.0 cannot be installed here")
+    np.save(tmp_path / "images.npy", mnist.test.images[:20, None])
+    program = (
+        "import sys, numpy, onnxruntime; session = onnxruntime.InferenceSession(sys.argv[1]);"
+        "values = {'image': numpy.load(sys.argv[2]), 'addend': numpy.arange(20) % 10};"
+        "print(session.run(None, values)[1].argmax(1).tolist())"
+    )
+    for name in list_shipped():
+        words = [str(python), "-c", program, str(SHIPPED / name / MODEL_FILE), str(tmp_path / "images.npy")]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        expected = seesum.Reader.load(name).answer_images(mnist.test.images[:20], np.arange(20) % 10)
+        assert json.loads(done.stdout) == [answer.sum for answer in expected], name

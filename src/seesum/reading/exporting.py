@@ -35,6 +35,8 @@ from seesum.runs.run import Run
 
 OPSET = 20
 """The first with every operation that the encoders use. ONNX Runtime 1.17 and later read it."""
+IR_VERSION = 9
+"""Of the file format; the exporter writes 10, which ONNX Runtime reads only from 1.18 on."""
 COMPARED = 1000
 """File and network are compared on this many validation images."""
 TOLERANCE = 1e-4
@@ -124,6 +126,7 @@ def convert_network(network: Network, recipe: Recipe, float_images: bool = False
         del part.metadata_props[:]  # the exporter notes the file and line of this machine that a node comes from
         part.doc_string = ""
     del proto.metadata_props[:]
+    proto.ir_version = IR_VERSION
     graph: bytes = proto.SerializeToString(deterministic=True)
     return graph
 
