@@ -145,7 +145,7 @@ def _draw_cost(panel: Axes, cells: _Cells) -> None:
 
 
 def draw_tables(tables: dict[str, NDArray[np.float32]]) -> Figure:
-    """Draw the learned tables [10, 10, S] of several operations side by side; wrong cells are red."""
+    """Draw the learned tables [10, 10, S] of several operations side by side; wrong cells have a red frame."""
     figure = make_figure(4.2 * len(tables), 4.9)
     for panel, (name, table) in zip(figure.subplots(1, len(tables), squeeze=False)[0], tables.items(), strict=True):
         fill_table(panel, table, OPERATIONS[name])

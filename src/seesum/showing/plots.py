@@ -218,29 +218,35 @@ def draw_samples(splits: dict[str, Samples], sizes: dict[str, int], operation: O
 
 def draw_table(table: NDArray[np.float32], operation: Operation) -> Figure:
     """Draw a learned table [10, 10, S]: the most probable answer for each digit and addend, and its probability."""
-    figure = make_figure(6.6, 5.6)
+    figure = make_figure(5.6, 5.6)
     panel = figure.subplots()
     fill_table(panel, table, operation)
-    panel.set_title("learned table: the most probable answer of each cell")
-    figure.colorbar(panel.images[0], ax=panel, label="probability of this answer", shrink=0.8)
+    panel.set_title("The learned table (paler cells: less sure)")
     return figure
 
 
 def fill_table(panel: Axes, table: NDArray[np.float32], operation: Operation) -> None:
     """Draw a table [10, 10, S] into a panel.
 
-    Each cell shows its most probable answer, shaded by the probability. Wrong answers are red.
+    Each cell shows its most probable answer. Equal answers have one colour, so that addition shows its diagonals and
+    multiplication its hyperbolas. The colour fades to white as the probability falls. Wrong answers have a red frame.
     """
+    from matplotlib import colormaps
+    from matplotlib.patches import Rectangle
+
     probability, answer = table.max(2), table.argmax(2)
-    panel.imshow(probability, cmap="YlGnBu", vmin=0, vmax=1)
+    pure = colormaps["turbo"](0.08 + 0.84 * answer / max(1, operation.num_classes - 1))[..., :3]
+    # at three fifths of their strength, black text can be read on all colours
+    colours = 1 - 0.6 * probability[..., None] * (1 - pure)
+    panel.imshow(colours, vmin=0, vmax=1)
     truth = operation.tabulate()
     for digit in range(10):
         for addend in range(ADDENDS):
-            colour = "white" if probability[digit, addend] > 0.55 else "black"
-            right = answer[digit, addend] == truth[digit, addend]
             text = str(answer[digit, addend] + operation.lowest)
-            colour = colour if right else WRONG_COLOUR
-            panel.text(addend, digit, text, ha="center", va="center", color=colour, fontsize=9)
+            panel.text(addend, digit, text, ha="center", va="center", color="black", fontsize=9)
+            if answer[digit, addend] != truth[digit, addend]:
+                corner = (addend - 0.46, digit - 0.46)
+                panel.add_patch(Rectangle(corner, 0.92, 0.92, fill=False, edgecolor=WRONG_COLOUR, linewidth=1.6))
     panel.set(xticks=range(ADDENDS), yticks=range(10), xlabel="addend", ylabel="digit")
 
 

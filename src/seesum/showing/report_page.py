@@ -203,7 +203,8 @@ def _learned_table(images: dict[str, bytes]) -> str:
         return ""
     return (
         f"<p>The adder learned this table from samples. It shows the most probable answer for each digit and addend. The "
-        f"shade is the probability of that answer. Wrong answers are red.</p>{_image(images, 'table', 'the learned table')}"
+        f"paler a cell, the less probable its answer. Equal answers have one colour. Wrong answers have a red frame.</p>"
+        f"{_image(images, 'table', 'the learned table')}"
     )
 
 
