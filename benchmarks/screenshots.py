@@ -1,8 +1,8 @@
-"""The pictures of the page in docs/: `seesum serve` in chromium, with digits written with the mouse.
+"""Make the screenshots of the page in docs/: run `seesum serve`, and write digits with the mouse in chromium.
 
     python benchmarks/screenshots.py
 
-Needs chromium and the development packages. A picture is made again after the page has changed.
+This needs chromium and the development packages. Run it again after the page has changed.
 """
 
 from __future__ import annotations
@@ -24,20 +24,21 @@ THREE: Points = [(0.33, 0.27), (0.45, 0.17), (0.6, 0.19), (0.67, 0.31), (0.59, 0
 THREE += [(0.63, 0.78), (0.48, 0.84), (0.32, 0.76)]
 FOUR_OR_NINE: Points = [(0.47, 0.2), (0.38, 0.26), (0.34, 0.36), (0.38, 0.48), (0.5, 0.5), (0.62, 0.42), (0.66, 0.22)]
 FOUR_OR_NINE += [(0.66, 0.4), (0.64, 0.65), (0.6, 0.86)]
-"""Corners of drawings, in shares of the sheet's side; the hand's way goes through them smoothly."""
+"""Points of the strokes, as fractions of the sheet's side. The mouse follows a smooth curve through them."""
 
 
 class Shot(NamedTuple):
-    """One picture."""
+    """One screenshot."""
 
     name: str
     run: str
     scheme: str
+    """``light`` or ``dark``."""
     width: int
     height: int
     points: Points
     keys: str
-    """Pressed after drawing."""
+    """Keys that are pressed after the stroke."""
 
 
 SHOTS = [
@@ -48,19 +49,19 @@ SHOTS = [
 
 
 def draw_stroke(page: Page, points: Points) -> None:
-    """Move the mouse through the points as a hand would."""
+    """Move the mouse smoothly through the points, with the button pressed."""
     box = page.locator("#drawing").bounding_box()
     assert box is not None
-    way = CubicSpline(np.arange(len(points)), np.array(points))(np.linspace(0, len(points) - 1, 12 * len(points)))
-    for place, (x, y) in enumerate(way):
+    curve = CubicSpline(np.arange(len(points)), np.array(points))(np.linspace(0, len(points) - 1, 12 * len(points)))
+    for number, (x, y) in enumerate(curve):
         page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
-        if place == 0:
+        if number == 0:
             page.mouse.down()
     page.mouse.up()
 
 
 def take_shot(page: Page, shot: Shot, target: Path) -> None:
-    """Draw, wait until all stands still, and write a small PNG."""
+    """Draw the stroke, wait until the animations have ended, and write a small PNG."""
     draw_stroke(page, shot.points)
     for key in shot.keys:
         page.keyboard.press(key)
@@ -71,13 +72,13 @@ def take_shot(page: Page, shot: Shot, target: Path) -> None:
 
 
 def main() -> None:
-    """Parse, and make every picture."""
+    """Parse the command line, and make all screenshots."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", default="docs", help="folder of the pictures")
-    parser.add_argument("--chromium", default="/usr/bin/chromium")
-    given = parser.parse_args()
+    parser.add_argument("--out", default="docs", help="folder for the screenshots")
+    parser.add_argument("--chromium", default="/usr/bin/chromium", help="path of chromium")
+    arguments = parser.parse_args()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=given.chromium, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=arguments.chromium, args=["--no-sandbox", "--disable-gpu"])
         for shot in SHOTS:
             command = [sys.executable, "-m", "seesum", "serve", "--port", "0", "--run", shot.run]
             with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
@@ -87,7 +88,7 @@ def main() -> None:
                 page = browser.new_page(viewport=size, color_scheme=shot.scheme)  # type: ignore[arg-type]
                 page.goto(address)
                 page.locator("#about:not(:empty)").wait_for()
-                target = Path(given.out) / f"{shot.name}.png"
+                target = Path(arguments.out) / f"{shot.name}.png"
                 take_shot(page, shot, target)
                 page.close()
                 server.terminate()

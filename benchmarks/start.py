@@ -1,8 +1,8 @@
-"""From Enter to the end of a command: seconds, processor time and memory, with ONNX Runtime and with torch, taking turns.
+"""Measure seconds, processor time and memory of whole commands, with ONNX Runtime and with torch.
 
-    python benchmarks/start.py        # rows go to start.csv in results/
+    python benchmarks/start.py        # the rows are written to start.csv in results/
 
-Times are medians of the rounds after a first one, which fills the disk's cache.
+The commands take turns. Times are medians over the rounds. A first round, which fills the disk's cache, is not counted.
 """
 
 from __future__ import annotations
@@ -27,26 +27,27 @@ EXAMPLE = Path(__file__).parents[1] / "examples" / "three.png"
 
 
 class Spent(NamedTuple):
-    """What one command took."""
+    """The time and the memory of one command."""
 
     seconds: float
+    """Seconds from start to end."""
     cpu: float
     """Seconds of processor time."""
     memory: float
-    """MiB resident at most; never less than what this script has when it starts the command."""
+    """Peak resident memory, in MiB. It is never less than the memory of this script when it starts the command."""
 
 
 def spend(words: list[str]) -> Spent:
-    """Run ``seesum`` with these words (POSIX).
+    """Run ``seesum`` with these arguments, and measure it (POSIX).
 
     Raises:
-        RuntimeError: it failed.
+        RuntimeError: the command failed.
     """
     started = time.perf_counter()
-    quiet = os.open(os.devnull, os.O_WRONLY)
+    null = os.open(os.devnull, os.O_WRONLY)
     command = [sys.executable, "-m", "seesum", *words]
-    process = os.posix_spawn(sys.executable, command, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, quiet, 1)])
-    os.close(quiet)
+    process = os.posix_spawn(sys.executable, command, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, null, 1)])
+    os.close(null)
     _, status, used = os.wait4(process, 0)
     took = time.perf_counter() - started
     if status:
@@ -56,33 +57,33 @@ def spend(words: list[str]) -> Spent:
 
 
 def main() -> None:
-    """Parse, measure, print and store."""
+    """Parse the command line, measure, print the rows and store them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7, help="fewer than 5: a trial, not stored")
-    parser.add_argument("--out", type=Path, default=Path("results"), help="folder of the CSV")
-    given = parser.parse_args()
+    parser.add_argument("--rounds", type=int, default=7, help="rounds; with fewer than 5, the rows are not stored")
+    parser.add_argument("--out", type=Path, default=Path("results"), help="folder for the CSV")
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / DEFAULT_RUN
         shutil.copytree(Path(seesum.__file__).parent / "networks" / "weights" / DEFAULT_RUN, weights)
         (weights / MODEL_FILE).unlink()
-        ask = ["predict", str(EXAMPLE), "--add", "7"]
-        commands = {"--help": ["--help"], "predict, ONNX Runtime": ask, "predict, torch": [*ask, "--run", str(weights)]}
+        predict = ["predict", str(EXAMPLE), "--add", "7"]
+        commands = {"--help": ["--help"], "predict, ONNX Runtime": predict, "predict, torch": [*predict, "--run", str(weights)]}
         spent: dict[str, list[Spent]] = {name: [] for name in commands}
-        for _ in range(given.rounds + 1):
+        for _ in range(arguments.rounds + 1):
             for name, words in commands.items():
                 spent[name].append(spend(words))
     rows: list[dict[str, Any]] = []
-    for name, (_, *rounds) in spent.items():  # the first fills the disk's cache
-        middle = Spent(*(statistics.median(values) for values in zip(*rounds, strict=True)))
-        row = {"command": name, "n": given.rounds, "seconds": f"{middle.seconds:.2f}", "cpu_seconds": f"{middle.cpu:.2f}"}
-        rows.append(row | {"memory_mib": f"{middle.memory:.0f}"})
+    for name, (_, *rounds) in spent.items():  # the first round fills the disk's cache
+        medians = Spent(*(statistics.median(values) for values in zip(*rounds, strict=True)))
+        row = {"command": name, "n": arguments.rounds, "seconds": f"{medians.seconds:.2f}", "cpu_seconds": f"{medians.cpu:.2f}"}
+        rows.append(row | {"memory_mib": f"{medians.memory:.0f}"})
     print_rows(rows, *rows[0])
-    if given.rounds >= 5:
+    if arguments.rounds >= 5:
         from seesum.runs.provenance import origin_columns
 
         origin = origin_columns("cores", "python", "torch")
-        write_csv(given.out / "start.csv", [{**origin, **row} for row in rows])
-        print(f"The rows are in {given.out / 'start.csv'}")
+        write_csv(arguments.out / "start.csv", [{**origin, **row} for row in rows])
+        print(f"The rows are in {arguments.out / 'start.csv'}")
 
 
 if __name__ == "__main__":

@@ -288,13 +288,13 @@ def test_missing_files(tmp_path: Path) -> None:
     ids=lambda array: f"{array.dtype} {array.shape}",
 )
 def test_arrays_that_are_no_picture(array: NDArray[Any]) -> None:
-    with pytest.raises(PictureError, match="is no picture; expected"):
+    with pytest.raises(PictureError, match="is not a picture; expected"):
         decode_picture(array)
 
 
 @pytest.mark.parametrize("thing", [None, 5, object(), range])
 def test_things_that_are_no_picture(thing: Any) -> None:
-    with pytest.raises(PictureError, match="is no picture"):
+    with pytest.raises(PictureError, match="is not a picture"):
         decode_picture(thing)
 
 

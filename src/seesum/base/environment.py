@@ -31,7 +31,7 @@ import it has already written a device id into the user's cache."""
 
 def limit_spinning() -> None:
     """Set how long torch's threads spin, unless the user has set it or torch is imported already."""
-    if "torch" not in sys.modules and not os.environ.keys() & set(SPIN_SETTINGS):
+    if sys.modules.get("torch") is None and not os.environ.keys() & set(SPIN_SETTINGS):
         os.environ[SPIN_SETTINGS[0]] = SPINS
 
 
@@ -74,7 +74,7 @@ def with_own_torch_settings(function: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
-        if "torch" not in sys.modules:
+        if sys.modules.get("torch") is None:
             return function(*args, **kwargs)
         with _use_ordinary_settings():
             return function(*args, **kwargs)

@@ -123,7 +123,7 @@ def find_range(array: NDArray[Any]) -> tuple[float, float]:
     """
     least, most = float(array.min()), float(array.max())
     if not max(-least, most) < 1e30:
-        raise PictureError(f"an array with values from {least:g} to {most:g} is no picture; expected 0 to 1, or 0 to 255")
+        raise PictureError(f"an array with values from {least:g} to {most:g} is not a picture; expected 0 to 1, or 0 to 255")
     if array.dtype.kind == "b" or (array.dtype.kind == "f" and least >= -0.5 and most <= 1.5):
         return 0.0, 1.0  # resampling leaves floats a little outside 0..1
     if least < 0 or (array.dtype.kind == "f" and most < 4):  # MNIST's images reach 2.8 when normalised
@@ -189,11 +189,13 @@ def _take_array(picture: object) -> NDArray[Any]:
         raise PictureError("lists of numbers are a picture only if all rows have the same length; make them equal") from error
     if array.dtype.kind not in "buif":
         what = f"an array of {array.dtype}" if array.ndim else f"an object of the type {type(picture).__name__}"
-        raise PictureError(f"{what} is no picture; expected a path, bytes, a PIL image, or an array of grey levels or colours")
+        raise PictureError(
+            f"{what} is not a picture; expected a path, bytes, a PIL image, or an array of grey levels or colours"
+        )
     if array.size == FLAT and array.ndim <= 2 and max(array.shape) == FLAT:
         array = array.reshape(28, 28)
     if array.ndim == 3 and array.shape[2] not in (1, 3, 4) and array.shape[0] in (1, 3, 4):
         array = array.transpose(1, 2, 0)
     if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))) or not array.size:
-        raise PictureError(f"an array of shape {array.shape} is no picture; expected [H, W], [H, W, 3] or [H, W, 4]")
+        raise PictureError(f"an array of shape {array.shape} is not a picture; expected [H, W], [H, W, 3] or [H, W, 4]")
     return array

@@ -180,7 +180,9 @@ class Reader:
 
     @with_own_torch_settings
     def compute_saliency(self, image: NDArray[np.uint8], digit: int) -> NDArray[np.float32]:
-        """Compute how much each pixel's ink supports a digit in an image uint8 [28, 28]: [28, 28], 0 to 1 (all 0 where no ink does).
+        """Compute how much each pixel's ink supports a digit, [28, 28], 0 to 1 (all 0 where no ink does).
+
+        The image is uint8 [28, 28].
 
         By occlusion (Zeiler and Fergus 2014, "Visualizing and understanding convolutional networks"): how much less likely the
         digit becomes when a patch of 5x5 pixels is wiped out, as a mean over the patches that cover a pixel. There is a patch
