@@ -17,9 +17,10 @@ from __future__ import annotations
 
 from torch import nn
 
-from seesum.base.recipe import Augmentation, Recipe
+from seesum.base.recipe import Augmentation
 from seesum.networks.blocks import Loop, build_small_encoder, separate_convolution
 from seesum.networks.system import Result, System
+from seesum.networks.systems.plain import PLAIN
 
 CHANNELS, FEATURES = 8, 13
 
@@ -34,20 +35,13 @@ def build_encoder() -> nn.Module:
 
 
 MICRO = System(
-    recipe=Recipe(
-        system="micro",
-        adder="exact",
-        epochs=45,
-        batch_size=128,
-        optimiser="muon",
-        lr=0.01,
-        betas=(0.9, 0.95),
-        muon_lr=0.05,
-        momentum=0.9,
-        schedule="triangle",
-        warmup=0.2,
-        ema_decay=0.998,
-        augmentation=Augmentation(rotate=8, shift=0.04, scale=0.08, shear=0.08, elastic=0.4),
+    recipe=PLAIN.recipe.replaced(
+        {
+            "system": "micro",
+            "epochs": 45,
+            "label_smoothing": 0.0,
+            "augmentation": Augmentation(rotate=8, shift=0.04, scale=0.08, shear=0.08, elastic=0.4),
+        }
     ),
     summary="ours: fewer than 700 parameters; sets the image upright first",
     features=FEATURES,
