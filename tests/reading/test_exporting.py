@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -135,3 +136,26 @@ def test_the_oldest_runtime_that_is_named_reads_the_files(tmp_path: Path, mnist:
         done = subprocess.run(words, capture_output=True, text=True, check=True)
         expected = seesum.Reader.load(name).answer_images(mnist.test.images[:20], np.arange(20) % 10)
         assert json.loads(done.stdout) == [answer.sum for answer in expected], name
+
+
+@pytest.mark.parametrize(
+    "name", ["fast", pytest.param("micro", marks=pytest.mark.slow), pytest.param("hand", marks=pytest.mark.slow)]
+)
+def test_opencv_runs_a_simple_graph(name: str, tmp_path: Path, mnist: Dataset) -> None:
+    exported = seesum.export(name, to=tmp_path / "simple.onnx", float_images=True, simple=True)
+    assert exported.largest_difference < TOLERANCE
+    images, addends = mnist.test.images[:12], np.arange(12) % 10
+    net = cv2.dnn.readNetFromONNX(str(exported.path))
+    net.setInput(images[:, None].astype(np.float32), "image")
+    net.setInput(addends, "addend")
+    digit_p, sum_p = net.forward(["digit_probabilities", "sum_probabilities"])
+    expected = seesum.Reader.load(name).answer_images(images, addends)
+    assert np.allclose(digit_p, [answer.digit_probabilities for answer in expected], atol=1e-3)
+    assert np.allclose(sum_p, [answer.sum_probabilities for answer in expected], atol=1e-3)
+
+
+def test_a_simple_file_answers_every_addend_as_the_ordinary_one(tmp_path: Path, mnist: Dataset) -> None:
+    seesum.export("fast", to=tmp_path / "simple.onnx", simple=True)
+    images = mnist.test.images[:30]
+    simple, ordinary = (seesum.Reader.load(one).predict_every_addend(images) for one in (tmp_path / "simple.onnx", "fast"))
+    assert np.allclose(simple.sum_p, ordinary.sum_p, atol=1e-6)

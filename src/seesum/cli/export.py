@@ -15,12 +15,15 @@ def export(
     to: Annotated[str, typer.Option(metavar="FILE", help="The ONNX file.")],
     run: RunArgument = LATEST,
     float_images: Annotated[bool, typer.Option("--float", help="Take images as float32, 0 to 255, instead of uint8.")] = False,
+    simple: Annotated[
+        bool, typer.Option("--simple", help="Take one addend for each image, for OpenCV and other small runtimes.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write the network of a run as an ONNX file. The file runs without torch."""
     import seesum
 
-    exported = seesum.export(run, to=to, float_images=float_images)
+    exported = seesum.export(run, to=to, float_images=float_images, simple=simple)
     if as_json:
         print_json({"file": str(exported.path), "bytes": exported.bytes, "largest_difference": exported.largest_difference})
         return

@@ -53,21 +53,21 @@ class Export(NamedTuple):
     """Largest difference of a probability between file and network, over ``COMPARED`` validation images x 10 addends."""
 
 
-def export_network(run: Run, target: Path, float_images: bool = False) -> Export:
+def export_network(run: Run, target: Path, float_images: bool = False, simple: bool = False) -> Export:
     """Write a finished run's network as an ONNX file that answers by itself.
 
     Inputs: ``image`` uint8 [batch, 1, 28, 28] (float32 of the same scale, 0..255, with ``float_images``) and ``addend`` int64
     [batch]. Outputs: ``digit_probabilities`` [batch, 10] and ``sum_probabilities`` [batch, S]. Normalisation, temperature and
-    views are in the graph. There may also be k times as many addends as images, the first k for the first image and so on: then
-    each image is encoded once. For that reason the graph calls the axis of addends ``pairs``.
+    views are in the graph. Unless it is ``simple``, there may also be k times as many addends as images, the first k for the
+    first image and so on: then each image is encoded once. For that reason the graph calls the axis of addends ``pairs``.
 
     Raises:
         InputError: the weights are missing or damaged.
         JobError: a package of the extra ``export`` is missing, or file and network differ by more than ``TOLERANCE``.
     """
     network = run.load_network()
-    graph = convert_network(network, run.recipe, float_images)
-    model = attach_metadata(graph, describe_run(run, float_images))
+    graph = convert_network(network, run.recipe, float_images, simple)
+    model = attach_metadata(graph, describe_run(run, float_images, simple))
     difference = compare_model(OnnxModel(model, target.name), network, run.recipe, take_compared())
     if not difference <= TOLERANCE:
         raise JobError(
@@ -81,35 +81,39 @@ def export_network(run: Run, target: Path, float_images: bool = False) -> Export
 class _Exported(nn.Module):
     """The computation of the graph: from pixels to probabilities."""
 
-    def __init__(self, network: Network, recipe: Recipe) -> None:
+    def __init__(self, network: Network, recipe: Recipe, simple: bool) -> None:
         super().__init__()
-        self.network, self.recipe = network, recipe
+        self.network, self.recipe, self.simple = network, recipe, simple
 
     def forward(self, image: Tensor, addend: Tensor) -> tuple[Tensor, Tensor]:
         features, logits = self.network.encode(scale_pixels(image.float(), self.recipe))
+        if self.simple:
+            output = self.network.add(Encoded(features, logits), addend)
+            return output.digit_logp.exp(), output.sum_logp.exp()
         # the image that each addend belongs to; computed, since repeating would put conditions on the shapes
         row = torch.arange(addend.shape[0]) * image.shape[0] // addend.shape[0]
         output = self.network.add(Encoded(features[row], None if logits is None else logits[row]), addend)
         return output.digit_logp.exp(), output.sum_logp.exp()
 
 
-def convert_network(network: Network, recipe: Recipe, float_images: bool = False) -> bytes:
+def convert_network(network: Network, recipe: Recipe, float_images: bool = False, simple: bool = False) -> bytes:
     """Convert a network in evaluation mode to a graph, as ONNX without metadata.
 
     This uses torch's exporter through ``torch.export``. The older exporter, through TorchScript, takes a fifth of the time, but
-    torch has announced its end.
+    torch has announced its end. A ``simple`` graph takes one addend for each image, and runs in OpenCV.
 
     Raises:
         JobError: a package of the extra ``export`` is missing.
     """
     kind = torch.float32 if float_images else torch.uint8
-    example = (torch.zeros(2, 1, 28, 28, dtype=kind), torch.zeros(6, dtype=torch.int64))
-    axes = ({0: "batch"}, {0: "pairs"})
+    example = (torch.zeros(2, 1, 28, 28, dtype=kind), torch.zeros(2 if simple else 6, dtype=torch.int64))
+    axes = ({0: "batch"}, {0: "batch" if simple else "pairs"})
     with undo_import_effects(), _hushed():
         import_extra("onnx", "export")
         import_extra("onnxscript", "export")
-        wrapped = _Exported(network, recipe).eval()
-        sizes = tuple({0: torch.export.Dim(name)} for (name,) in (axis.values() for axis in axes))
+        wrapped = _Exported(network, recipe, simple).eval()
+        dimensions = {axis[0]: torch.export.Dim(axis[0]) for axis in axes}
+        sizes = tuple({0: dimensions[axis[0]]} for axis in axes)
         program = torch.export.export(wrapped, example, dynamic_shapes=sizes)
         converted = torch.onnx.export(
             program,
@@ -139,7 +143,7 @@ def attach_metadata(graph: bytes, metadata: dict[str, Any]) -> bytes:
     return graph + tail
 
 
-def describe_run(run: Run, float_images: bool) -> dict[str, Any]:
+def describe_run(run: Run, float_images: bool, simple: bool = False) -> dict[str, Any]:
     """Return the metadata: system, accuracy, labels, commit, and everything that an ``OnnxModel`` knows.
 
     Folders and hardware of the machine that trained are left out, since a file is given to others.
@@ -153,6 +157,7 @@ def describe_run(run: Run, float_images: bool) -> dict[str, Any]:
         "sum_accuracy": metrics["sum_accuracy"],
         "labels": {OUTPUTS[0]: [*range(10)], OUTPUTS[1]: [k + operation.lowest for k in range(operation.num_classes)]},
         "image": "float32, 0 to 255" if float_images else "uint8",
+        "simple": simple,
         "commit": run.info["commit"],
         "calibration": run.calibration.to_dict(),
         "adder_knows_rule": ADDERS[run.recipe.adder].knows_rule,

@@ -130,6 +130,8 @@ class OnnxModel:
         if len(addends) % max(1, len(images)) or len(addends) < len(images):
             raise ValueError(f"{len(addends)} addends for {len(images)} images; expected as many for each image")
         each = len(addends) // max(1, len(images))
+        if self.metadata.get("simple") and each > 1:  # its graph takes one addend for each image
+            images, each = np.repeat(images, each, axis=0), 1
         starts = range(0, max(1, len(images)), BATCH)
         outputs = [self._run(images[n : n + BATCH], addends[n * each : (n + BATCH) * each]) for n in starts]
         digit_p, sum_p = (np.concatenate(one) for one in zip(*outputs, strict=True))

@@ -34,7 +34,8 @@ STYLE = """
 body{font:16px/1.55 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}
 h1{line-height:1.2}h2{margin-top:2.2rem;border-bottom:1px solid var(--line)}
 table{border-collapse:collapse;margin:.8rem 0;display:block;max-width:100%;overflow-x:auto}
-td{overflow-wrap:anywhere;min-width:2.5rem}td:first-child{white-space:nowrap}td,th{padding:.25rem .8rem;border-bottom:1px solid var(--line);text-align:left}
+td{overflow-wrap:anywhere;min-width:2.5rem}td:first-child{white-space:nowrap}
+td,th{padding:.25rem .8rem;border-bottom:1px solid var(--line);text-align:left}
 td.number,th.number{text-align:right;font-variant-numeric:tabular-nums}
 img{max-width:100%;background:#fff;border-radius:6px}
 .pair{display:flex;flex-wrap:wrap;gap:1rem}.pair img{flex:1 1 20rem;min-width:0}

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seesum.base.environment import with_own_torch_settings
@@ -14,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @with_own_torch_settings
-def export(run: PathLike | Run = LATEST, *, to: PathLike, float_images: bool = False) -> Export:
+def export(run: PathLike | Run = LATEST, *, to: PathLike, float_images: bool = False, simple: bool = False) -> Export:
     """Write the network of a finished run as an ONNX file.
 
     The graph takes both inputs, and gives the probabilities of both outputs. It includes normalisation, temperature and views,
@@ -25,6 +29,8 @@ def export(run: PathLike | Run = LATEST, *, to: PathLike, float_images: bool = F
         to: path of the ONNX file.
         float_images: the graph takes images as float32 instead of uint8. The range is 0..255 in both cases, but float32 is
             not rounded.
+        simple: the graph takes one addend for each image, as OpenCV and other small runtimes need it. Evaluation with such a
+            file encodes each image ten times.
 
     Returns:
         Path and size of the file, and the largest difference of a probability between file and network.
@@ -37,4 +43,21 @@ def export(run: PathLike | Run = LATEST, *, to: PathLike, float_images: bool = F
 
     found = find_run(run)
     found.check_finished()
-    return export_network(found, check_file(to), float_images)
+    with _remove_empty_caches():
+        return export_network(found, check_file(to), float_images, simple)
+
+
+@contextmanager
+def _remove_empty_caches() -> Iterator[None]:
+    """Remove the empty folder for temporary files that torch's exporter makes when it is imported."""
+
+    def find_caches() -> set[Path]:
+        return {*Path(tempfile.gettempdir()).glob("torchinductor_*")}
+
+    before = find_caches()
+    try:
+        yield
+    finally:
+        for folder in find_caches() - before:
+            with suppress(OSError):  # it is not empty: another process uses it
+                folder.rmdir()
