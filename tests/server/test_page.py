@@ -6,7 +6,9 @@ import base64
 import io
 import re
 import shutil
+import socket
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
 
+import seesum
 from conftest import Server, start_server
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -23,6 +26,7 @@ QUIET += ["--disable-component-update", "--disable-sync"]
 THREE = [(0.32, 0.25), (0.45, 0.18), (0.6, 0.2), (0.66, 0.3), (0.6, 0.41), (0.46, 0.48), (0.6, 0.52), (0.68, 0.63)]
 THREE += [(0.64, 0.75), (0.5, 0.82), (0.34, 0.77)]
 """Corners of a 3, in shares of the sheet's side."""
+FOUR_OR_NINE = [(0.4, 0.2), (0.34, 0.45), (0.6, 0.45), (0.62, 0.2), (0.5, 0.2), (0.62, 0.2), (0.6, 0.85)]
 SCRIBBLE = [(0.2, 0.2), (0.8, 0.8), (0.5, 0.2), (0.2, 0.8), (0.8, 0.3), (0.2, 0.5), (0.8, 0.55), (0.5, 0.9)]
 
 
@@ -147,7 +151,7 @@ def test_pictures_are_taken_from_a_file_a_drop_and_the_clipboard(browser: Browse
             visit.page.evaluate(hand_over, [kind, data])
             visit.expect(digit, "7", total)
         visit.page.locator("#file").set_input_files(FilePayload(name="a.png", mimeType="image/png", buffer=b"no picture"))
-        expect(visit.page.locator("#message")).to_contain_text("no picture that the browser can open")
+        expect(visit.page.locator("#message")).to_contain_text("browser cannot open this file")
 
 
 def test_a_finger_on_a_narrow_dark_phone(browser: Browser, server: Server) -> None:
@@ -180,9 +184,45 @@ def test_a_finger_on_a_narrow_dark_phone(browser: Browser, server: Server) -> No
 
 def test_doubt_is_shown(browser: Browser, server: Server) -> None:
     with Visit(browser, server.address) as visit:
-        visit.draw(SCRIBBLE)
+        visit.draw(FOUR_OR_NINE)
         expect(visit.page.locator("#message .unsure")).to_have_text("Not sure")
+        expect(visit.page.locator("#message")).to_contain_text("could be")
         expect(visit.page.locator("#digit")).to_have_class(re.compile("doubtful"))
+
+
+def test_a_scribble_is_called_none_and_two_digits_two(browser: Browser, server: Server) -> None:
+    with Visit(browser, server.address) as visit:
+        expect(visit.page.locator("#saliency")).to_be_disabled()
+        visit.draw(SCRIBBLE)
+        expect(visit.page.locator("#message")).to_have_text("This does not look like a digit.")
+        expect(visit.page.locator("#equation")).to_have_class(re.compile("lost"))
+        visit.page.keyboard.press("c")
+        visit.draw([(0.2 + 0.45 * x, y) for x, y in THREE])
+        visit.draw([(0.85, 0.2), (0.84, 0.8)])
+        expect(visit.page.locator("#message")).to_contain_text("I see two digits; draw one.")
+        expect(visit.page.locator("#equation")).not_to_have_class(re.compile("lost"))
+
+
+def test_a_digit_that_fills_the_sheet_is_read(browser: Browser, server: Server) -> None:
+    with Visit(browser, server.address) as visit:
+        left, top = (min(values) for values in zip(*THREE, strict=True))
+        wide, high = (max(values) - low for values, low in zip(zip(*THREE, strict=True), (left, top), strict=True))
+        visit.draw([(0.04 + 0.92 * (x - left) / wide, 0.04 + 0.92 * (y - top) / high) for x, y in THREE])
+        visit.expect("3", "7", "10")
+
+
+def test_redo_brings_back_what_undo_took(browser: Browser, server: Server) -> None:
+    with Visit(browser, server.address) as visit:
+        visit.draw(THREE)
+        visit.expect("3", "7", "10")
+        visit.page.keyboard.press("z")
+        expect(visit.page.locator("#redo")).to_be_enabled()
+        expect(visit.page.locator("#digit")).to_have_text("?")
+        visit.page.keyboard.press("y")
+        visit.expect("3", "7", "10")
+        visit.page.keyboard.press("z")
+        visit.draw(SCRIBBLE)
+        expect(visit.page.locator("#redo")).to_be_disabled()
 
 
 def test_a_picture_of_no_digit_is_told_to_be_none(browser: Browser, server: Server) -> None:
@@ -193,7 +233,7 @@ def test_a_picture_of_no_digit_is_told_to_be_none(browser: Browser, server: Serv
     with Visit(browser, server.address) as visit:
         picture = FilePayload(name="a.png", mimeType="image/png", buffer=file.getvalue())
         visit.page.locator("#file").set_input_files(picture)
-        expect(visit.page.locator("#message")).to_contain_text("Nothing here is much like a digit")
+        expect(visit.page.locator("#message")).to_contain_text("This does not look like a digit")
 
 
 def test_a_server_that_is_gone_is_told_and_tried_again(browser: Browser, server: Server) -> None:
@@ -225,3 +265,46 @@ def measure_light(colour: str) -> float:
     parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def start_on(port: int, run: str) -> AbstractContextManager[Server]:
+    """A server on a port that is known, as after a restart."""
+    return start_server(code=f"import seesum; seesum.serve({run!r}, port={port}, ready=lambda url: print(url, flush=True))")
+
+
+def find_port() -> int:
+    """A port that is free now."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def test_back_at_the_page_it_shows_the_network_that_the_server_has_now(browser: Browser) -> None:
+    port = find_port()
+    with start_on(port, "fast") as first, Visit(browser, first.address) as visit:
+        visit.draw(THREE)
+        visit.expect("3", "7", "10")
+        expect(visit.page.locator("#table caption")).to_contain_text("learned")
+        first.stop()
+        with start_on(port, "hand"):
+            visit.page.evaluate("dispatchEvent(new Event('focus'))")  # without a new drawing
+            expect(visit.page.locator("#about")).to_contain_text("hand")
+            expect(visit.page.locator("#table caption")).to_contain_text("given")
+            visit.expect("3", "7", "10")
+            visit.complaints.clear()  # the browser may note that the server was away
+
+
+@pytest.mark.slow
+def test_the_first_answer_after_a_restart_may_have_other_sums(browser: Browser, small_data: Path, tmp_path: Path) -> None:
+    run = seesum.train("fast", operation="multiply", data=small_data, out=tmp_path / "run", plot=False, quiet=True)
+    port = find_port()
+    with start_on(port, "fast") as first, Visit(browser, first.address) as visit:
+        visit.draw(THREE)
+        visit.expect("3", "7", "10")
+        first.stop()
+        with start_on(port, str(run.directory)):
+            visit.page.keyboard.press("5")
+            expect(visit.page.locator("#symbol")).to_have_text("×")
+            expect(visit.page.locator("#addend")).to_have_text("5")
+            expect(visit.page.locator("#sum")).to_have_text(re.compile(r"\d+"))
+            assert visit.page.evaluate("[network.answers, answer.sum_probabilities.length, answer.addend]") == [82, 82, 5]
+            visit.complaints.clear()  # as above

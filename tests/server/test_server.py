@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import io
+import re
 import struct
 import time
 import zlib
@@ -208,6 +210,26 @@ MISTAKES: dict[str, tuple[str, str, Form, int, str]] = {
         *(400, "not JSON"),
     ),
     "not base64": ("POST", "/predict", {"json": {"image": "ä!", "add": 1}}, 422, "not base64"),
+    "base64 for addresses": ("POST", "/predict", {"json": {"image": "_-8=", "add": 1}}, 422, "standard base64"),
+    "gzip": (
+        *("POST", "/predict"),
+        {"content": gzip.compress(b"{}"), "headers": {"content-type": "application/json", "content-encoding": "gzip"}},
+        *(415, "compressed (Content-Encoding: gzip)"),
+    ),
+    "another compression": (
+        *(
+            "POST",
+            "/predict/batch",
+            {"content": b"?", "headers": {**FORM, "content-encoding": "BR"}},
+            415,
+            "Content-Encoding: br",
+        ),
+    ),
+    "gzip without saying so": (
+        *("POST", "/explain"),
+        {"content": gzip.compress(b"{}"), "headers": {"content-type": "application/json"}},
+        *(415, "the body is compressed, and"),
+    ),
     "an empty batch": ("POST", "/predict/batch", {"json": {"questions": []}}, 422, "1 to 256"),
     "a batch too large": ("POST", "/predict/batch", {"json": {"questions": [{}] * 257}}, 422, "1 to 256"),
     "a batch of one thing": ("POST", "/predict/batch", ask_json(THREE), 422, "questions"),
@@ -219,7 +241,7 @@ MISTAKES: dict[str, tuple[str, str, Form, int, str]] = {
         "one for each",
     ),
     "saliency perhaps": ("POST", "/explain?saliency=perhaps", ask_json(THREE), 422, "true or false"),
-    "nothing there": ("GET", "/docs", {}, 404, "/openapi.json"),
+    "nothing there": ("GET", "/nowhere", {}, 404, "/openapi.json"),
     "another method": ("GET", "/predict", {}, 405, "GET is not possible"),
     "too large": ("POST", "/predict", {"content": b"x" * (8 * 2**20 + 1)}, 413, "8,388,608 bytes"),
     "another name for here": ("GET", "/health", {"headers": {"host": "attacker.example"}}, 421, "localhost"),
@@ -272,3 +294,49 @@ def test_pixels_are_counted_over_a_batch(client: httpx.Client) -> None:
     questions = [ask_json(make_bomb(4000))["json"]] * 3
     answers = client.post("/predict/batch", json={"questions": questions}).json()["answers"]
     assert ["million" in answer["error"] for answer in answers] == [False, True, True]
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/health", "/version", "/adder", "/openapi.json", "/metrics"])
+def test_head_answers_as_get_without_a_body(client: httpx.Client, path: str) -> None:
+    head, get = client.head(path), client.get(path)
+    assert (head.status_code, get.status_code, head.content) == (200, 200, b"")
+    if path != "/metrics":  # it counts these very requests
+        assert head.headers == get.headers
+        assert int(head.headers["content-length"]) == len(get.content)
+
+
+def test_head_of_a_path_for_post_and_of_no_path(client: httpx.Client) -> None:
+    for path, status in (("/predict", 405), ("/nowhere", 404)):
+        response = client.head(path)
+        assert (response.status_code, response.content) == (status, b"")
+    assert client.post("/health").headers["allow"] == "GET, HEAD"
+    assert client.get("/predict").headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\n"])
+def test_base64_in_lines_is_read(client: httpx.Client, end: str) -> None:
+    text = base64.b64encode(THREE).decode()
+    wrapped = "".join(text[k : k + 76] + end for k in range(0, len(text), 76))
+    assert wrapped.count(end) > 2
+    one, other = (client.post("/predict", json={"image": image, "add": 7}) for image in (text, wrapped))
+    assert one.status_code == 200
+    assert one.json() == other.json()
+
+
+def test_a_body_that_is_not_compressed_may_say_so(client: httpx.Client) -> None:
+    assert client.post("/predict", **ask_form(THREE), headers={"content-encoding": "identity"}).status_code == 200
+    compressed = client.post("/predict", **ask_form(THREE), headers={"content-encoding": "gzip"})
+    assert (compressed.status_code, compressed.headers["accept-encoding"]) == (415, "identity")
+
+
+def test_every_answer_names_the_network(client: httpx.Client) -> None:
+    name = client.get("/adder").json()["network"]
+    assert re.fullmatch("[0-9a-f]{16}", name)
+    assert client.get("/version").json()["network"] == name
+    for response in (
+        client.get("/"),
+        client.get("/nowhere"),
+        client.post("/predict", **ask_form(THREE)),
+        client.head("/health"),
+    ):
+        assert response.headers["seesum-network"] == name

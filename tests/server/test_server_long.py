@@ -1,4 +1,4 @@
-"""server/ at length: SIGTERM under load, a fuzz of uploads, and every path against the OpenAPI document."""
+"""server/*.py in long tests: SIGTERM under load, a fuzz of uploads, and every path against the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def server() -> Iterator[Server]:
 
 
 def test_sigterm_under_load_loses_no_accepted_request(mnist: Dataset) -> None:
-    """Each client asks over and over. What the server had read before it stopped listening, it answers in full."""
+    """Clients send requests without pause. The server answers every request that it had read before it stopped listening."""
     file = io.BytesIO()
     Image.fromarray(mnist.test.images[0]).save(file, "PNG")
     body = b'--x\r\nContent-Disposition: form-data; name="image"\r\n\r\n' + file.getvalue()
@@ -54,7 +54,7 @@ def test_sigterm_under_load_loses_no_accepted_request(mnist: Dataset) -> None:
                 first = await reader.readline()
             except ConnectionError:
                 first = b""
-            if not first:  # closed before a byte of an answer: it must have come after the signal
+            if not first:  # closed before the first byte of an answer, so the request came after the signal
                 assert stopped.is_set()
                 return
             assert first.startswith(b"HTTP/1.1 200"), first
@@ -87,7 +87,7 @@ def test_sigterm_under_load_loses_no_accepted_request(mnist: Dataset) -> None:
 
 
 def test_a_large_request_in_work_is_answered_after_sigterm() -> None:
-    """A batch of a hundred pictures is in the workers' hands when the signal comes."""
+    """The workers are answering a batch of a hundred pictures when the signal comes."""
     questions = [{"image": encode_noise(k), "add": k % 10} for k in range(100)]
 
     async def ask(server: Server) -> tuple[httpx.Response, int]:
@@ -116,7 +116,7 @@ def encode_noise(seed: int) -> str:
 
 
 def test_fuzz_of_uploads(server: Server) -> None:
-    """2,000 mutated images and forms: a sentence or an answer each time, and the server lives."""
+    """2,000 mutated images and forms each give a sentence or an answer, and the server stays up."""
     rng = random.Random(0)
     with Image.open(THREE) as image:
         seeds = []
@@ -158,7 +158,7 @@ KEPT = "not_a_server_error,status_code_conformance,content_type_conformance,resp
 @pytest.mark.parametrize(
     "words",
     [["--checks", KEPT], ["--checks", "negative_data_rejection", "--exclude-path", "/predict/batch"]],
-    ids=["promises", "refusals"],  # in a batch, a picture that is none has its error inside an answer with status 200
+    ids=["promises", "refusals"],  # in a batch, the error of a bad picture is part of an answer with status 200
 )
 def test_the_api_is_what_its_description_says(server: Server, words: list[str], tmp_path: Path) -> None:
     command = [str(Path(sys.executable).parent / "schemathesis"), "run", f"{server.address}/openapi.json", *words]
@@ -168,7 +168,7 @@ def test_the_api_is_what_its_description_says(server: Server, words: list[str], 
 
 
 def test_memory_is_flat() -> None:
-    """20,000 answers leave no more behind than 5,000 did, but for a few MB of the allocator's."""
+    """20,000 answers use no more memory than 5,000, except for a few MB of the allocator."""
     benchmarks = str(Path(__file__).parents[2] / "benchmarks" / "serve.py")
     done = subprocess.run(
         [sys.executable, benchmarks, "memory", "--requests", "20000"], capture_output=True, text=True, check=False

@@ -13,9 +13,21 @@ from seesum.cli.output import print_json
 def serve(
     run: SourceOption = None,
     host: Annotated[
-        str, typer.Option(help="Address to listen on. 0.0.0.0: open to other machines, under any host name.")
+        str,
+        typer.Option(
+            help="Address to listen on. 0.0.0.0: open to other machines, under any name, unless --allow-host names some."
+        ),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 for any free port.")] = 8000,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Also answer under this host name, as behind a proxy. Repeat it for several."),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ORIGIN", help="Let pages of this origin use the API (CORS). Repeat it for several."),
+    ] = None,
+    root_path: Annotated[str, typer.Option(metavar="PATH", help="Path under which a proxy offers the server.")] = "",
     open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -30,4 +42,12 @@ def serve(
         if open_page:
             typer.launch(address)
 
-    seesum.serve(run, host=host, port=port, ready=announce)
+    seesum.serve(
+        run,
+        host=host,
+        port=port,
+        allow_host=allow_host or (),
+        allow_origin=allow_origin or (),
+        root_path=root_path,
+        ready=announce,
+    )

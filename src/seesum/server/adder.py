@@ -1,7 +1,9 @@
-"""Describe for GET /adder how the network adds, with its table where it has one. It needs no torch."""
+"""Describe for GET /adder how the network adds. This needs no torch."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 import numpy as np
@@ -9,16 +11,22 @@ from numpy.typing import NDArray
 
 from seesum.data.idx import load_mnist
 from seesum.data.operations import ADDENDS, Operation
+from seesum.measuring.metrics import Probabilities
 from seesum.reading.reader import Reader
 
 RESIDUE = 1e-3
-"""A network has a table if its answers differ from it by no more than this."""
+"""The largest error of a fitted table. If the error is larger, the network has no table."""
 
 
 def describe_adder(reader: Reader) -> dict[str, Any]:
-    """Return what GET /adder answers: system, adder, operation, and the table [10, 10, S] of a network that has one."""
-    operation, table = reader.operation, measure_table(reader)
-    return {
+    """Return the JSON of GET /adder: system, adder, operation, table, and an id of the network.
+
+    The table is a list [10, 10, S], or None if the network has no table. The id is made from all the rest and from the
+    network's probabilities for some images. So the same network has the same id after a restart.
+    """
+    operation, probabilities = reader.operation, _predict_samples(reader)
+    table = _fit_table(probabilities, operation)
+    about = {
         "system": reader.recipe.system,
         "adder": reader.recipe.adder,
         "given": reader.adder_knows_rule,
@@ -29,20 +37,26 @@ def describe_adder(reader: Reader) -> dict[str, Any]:
         "slide": _find_slide(operation),
         "table": None if table is None else np.round(table, 4).tolist(),
     }
+    answers = b"".join(np.round(one, 3).tobytes() for one in (probabilities.digit_p, probabilities.sum_p))
+    return {**about, "network": hashlib.sha256(json.dumps(about).encode() + answers).hexdigest()[:16]}
 
 
-def measure_table(reader: Reader) -> NDArray[np.float64] | None:
-    """Measure the table T [10, 10, S] by which a network adds: ``p(s) = sum over d of p(d) T[d, a, s]`` on every image.
-
-    It is fitted by least squares to the network's answers to 100 test images, and to 100 blends of two of them, which leave it
-    in doubt. So it needs no torch and works for any adder. An adder that computes otherwise leaves a residue and has no table:
-    None.
-    """
+def _predict_samples(reader: Reader) -> Probabilities:
+    """Predict 200 images with every addend: 100 test images, and 100 blends of two of them, which are uncertain."""
     test = load_mnist().test
     images = np.concatenate([test.images[test.digits == digit][:10] for digit in range(10)])
     blends = images // 2 + np.roll(images, 37, 0) // 2
-    probabilities = reader.predict_every_addend(np.concatenate([images, blends]))
-    table = np.empty((10, ADDENDS, reader.operation.num_classes))
+    return reader.predict_every_addend(np.concatenate([images, blends]))
+
+
+def _fit_table(probabilities: Probabilities, operation: Operation) -> NDArray[np.float64] | None:
+    """Estimate the addition table T [10, 10, S] of a network, or return None if it does not add with a table.
+
+    With a table, ``p(s) = sum over d of p(d) T[d, a, s]`` holds for every image. The table is fitted by least squares to the
+    network's probabilities. So this needs no torch and works for any adder. If the fit has an error above ``RESIDUE``, the
+    adder uses no table.
+    """
+    table = np.empty((10, ADDENDS, operation.num_classes))
     for addend in range(ADDENDS):
         digit_p, sum_p = probabilities.digit_p[:, addend].astype(np.float64), probabilities.sum_p[:, addend].astype(np.float64)
         table[:, addend] = np.linalg.lstsq(digit_p, sum_p)[0]
@@ -52,6 +66,6 @@ def measure_table(reader: Reader) -> NDArray[np.float64] | None:
 
 
 def _find_slide(operation: Operation) -> int:
-    """Return by how many places one more addend moves every answer; 0 where that depends on the digit."""
-    moves = {int(move) for move in np.diff(operation.tabulate(), axis=1).flatten()}
-    return moves.pop() if len(moves) == 1 else 0
+    """Return by how many classes every answer moves when the addend grows by 1; 0 if this is not the same for all pairs."""
+    steps = {int(step) for step in np.diff(operation.tabulate(), axis=1).flatten()}
+    return steps.pop() if len(steps) == 1 else 0

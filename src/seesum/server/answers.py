@@ -1,4 +1,4 @@
-"""Answer questions in a worker's thread: pictures are opened and prepared, and go through the network together."""
+"""Answer questions in a worker's thread: open and prepare the pictures, then predict all of them in one batch."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ from seesum.server.workers import Questions, Reply
 
 
 class Answerer:
-    """Answer the questions of several requests with one reader."""
+    """Answers the questions of several requests with one reader."""
 
     def __init__(self, reader: Reader, limits: Limits) -> None:
-        """Keep the reader, whose one network serves all threads, and the limits."""
+        """Store the reader and the limits. All threads share the reader and its network."""
         self.reader, self.limits = reader, limits
 
     def __call__(self, requests: list[Questions]) -> list[list[Reply]]:
-        """Return a reply for each question of each request. A picture that cannot be read spoils no other."""
-        seen = [one for questions in requests for one in self._look(questions)]
-        images = [image for image in seen if not isinstance(image, RequestError)]
+        """Return a reply for each question of each request. If a picture cannot be read, the others are still answered."""
+        prepared = [one for questions in requests for one in self._prepare(questions)]
+        readable = [one for one in prepared if not isinstance(one, RequestError)]
         flat = [question for questions in requests for question in questions]
-        addends = [question.addend for question, image in zip(flat, seen, strict=True) if not isinstance(image, RequestError)]
-        answers = iter(self.reader.answer_prepared(images, np.array(addends)) if images else [])
+        addends = [question.addend for question, one in zip(flat, prepared, strict=True) if not isinstance(one, RequestError)]
+        answers = iter(self.reader.answer_prepared(readable, np.array(addends)) if readable else [])
         replies = iter(
-            image if isinstance(image, RequestError) else self._reply(question, image.image, next(answers))
-            for question, image in zip(flat, seen, strict=True)
+            one if isinstance(one, RequestError) else self._encode(question, one.image, next(answers))
+            for question, one in zip(flat, prepared, strict=True)
         )
         return [[next(replies) for _ in questions] for questions in requests]
 
-    def _look(self, questions: Questions) -> list[Prepared | RequestError]:
-        """Prepare the pictures of one request, which share its bound on pixels."""
-        seen: list[Prepared | RequestError] = []
+    def _prepare(self, questions: Questions) -> list[Prepared | RequestError]:
+        """Prepare the pictures of one request. The limit on pixels is for all of them together."""
+        prepared: list[Prepared | RequestError] = []
         pixels = self.limits.pixels
         for question in questions:
             try:
                 picture = open_picture(question.picture, self.limits, pixels)
                 pixels -= picture.width * picture.height
-                seen.append(prepare_picture(picture))
+                prepared.append(prepare_picture(picture))
             except PictureError as error:
-                seen.append(RequestError(422, str(error)))
+                prepared.append(RequestError(422, str(error)))
             except RequestError as refusal:
-                seen.append(refusal)
-        return seen
+                prepared.append(refusal)
+        return prepared
 
-    def _reply(self, question: Question, image: NDArray[np.uint8], answer: Answer) -> bytes:
+    def _encode(self, question: Question, image: NDArray[np.uint8], answer: Answer) -> bytes:
         values: dict[str, Any] = answer.to_dict()
         if question.explain:
             values["image"] = image.tolist()

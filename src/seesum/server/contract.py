@@ -12,62 +12,65 @@ from PIL import Image
 Schema = dict[str, Any]
 
 SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1.0001}
-"""A probability. In float32 it may be a little above 1."""
+"""The schema of a probability. In float32 it may be slightly above 1."""
 GRID: Schema = {"type": "array", "minItems": 28, "maxItems": 28}
 ERROR: Schema = {
     "type": "object",
     "required": ["error"],
     "properties": {"error": {"type": "string", "description": "One sentence: what is wrong, what was expected, what to do."}},
 }
-ADDEND: Schema = {"type": "integer", "minimum": 0, "maximum": 9, "description": "The number to add."}
+ADDEND: Schema = {"type": "integer", "minimum": 0, "maximum": 9, "description": "The number to add to the digit."}
 REASONS = {
     400: "The body cannot be parsed.",
     408: "The body did not arrive in time.",
     413: "The body is too large.",
-    415: "The body is neither a multipart form nor JSON.",
-    421: "The Host header names another machine.",
-    422: "A picture or an addend is not valid.",
-    503: "Too much work; Retry-After says when to come back.",
+    415: "The body is compressed, or neither a multipart form nor JSON.",
+    421: "The Host header does not name this machine.",
+    422: "A picture, an addend or another field is not valid.",
+    503: "The server is overloaded. Try again after the seconds in the Retry-After header.",
 }
-"""Status -> why a request is refused."""
+"""HTTP status -> why a request is refused."""
 
 
 def describe_answer(answers: int, lowest: int) -> Schema:
-    """Return the schema of an ``Answer`` with S = ``answers`` sums from ``lowest`` up."""
+    """Return the schema of an ``Answer`` with S = ``answers`` sums. The smallest sum is ``lowest``."""
     digits: Schema = {"type": "array", "items": SHARE, "minItems": 10, "maxItems": 10}
     sums: Schema = {"type": "array", "items": SHARE, "minItems": answers, "maxItems": answers}
     properties: Schema = {
         "digit": {"type": "integer", "minimum": 0, "maximum": 9, "description": "The digit in the picture."},
         "sum": {"type": "integer", "description": "Digit and addend combined by the operation: the network's second output."},
-        "digit_probabilities": {**digits, "description": "Of the digits 0 to 9."},
-        "sum_probabilities": {**sums, "description": f"Of the sums {lowest} to {lowest + answers - 1}."},
-        "confidence": {**SHARE, "description": "Probability of the less certain output, divided by digits_found (by 2 if 0)."},
+        "digit_probabilities": {**digits, "description": "Probabilities of the digits 0 to 9."},
+        "sum_probabilities": {**sums, "description": f"Probabilities of the sums {lowest} to {lowest + answers - 1}."},
+        "confidence": {
+            **SHARE,
+            "description": "Probability of the less certain output, divided by digits_found, or by 2 if digits_found is 0.",
+        },
         "digits_found": {
             "type": "integer",
             "minimum": 0,
-            "description": "How many digits there seem to be; the largest is read.",
+            "description": "How many digits the picture seems to show. The answer is for the largest one.",
         },
         "unsure": {
             "type": "boolean",
-            "description": "Whether not to rely on it: the confidence is too low, or there is not exactly one digit.",
+            "description": "True if the answer may be wrong: the confidence is too low, or digits_found is not 1.",
         },
     }
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
 def describe_explained(answer: Schema) -> Schema:
-    """Return the schema of an answer with the image that the network saw, and what mattered in it."""
-    levels = {**GRID, "items": {**GRID, "items": {"type": "integer", "minimum": 0, "maximum": 255}}}
+    """Return the schema of an answer with the network's input image and a saliency map."""
+    pixels = {**GRID, "items": {**GRID, "items": {"type": "integer", "minimum": 0, "maximum": 255}}}
     shares = {**GRID, "items": {**GRID, "items": SHARE}}
-    more = {
-        "image": {**levels, "description": "What the network saw, 28x28 levels of ink."},
-        "saliency": {**shares, "description": "With ?saliency=true: how much each place mattered to the digit."},
+    added = {
+        "image": {**pixels, "description": "The network's input: 28x28 pixels, from 0 (paper) to 255 (ink)."},
+        "saliency": {**shares, "description": "Only with ?saliency=true: how much each pixel supports the predicted digit."},
     }
-    return {**answer, "required": [*answer["required"], "image"], "properties": {**answer["properties"], **more}}
+    return {**answer, "required": [*answer["required"], "image"], "properties": {**answer["properties"], **added}}
 
 
 def describe_question() -> Schema:
-    """Return the schema of one question in JSON."""
+    """Return the JSON schema of one question."""
     image = {"type": "string", "contentEncoding": "base64", "description": "A PNG, JPEG, WebP, GIF or BMP file in base64."}
     properties = {"image": image, "add": ADDEND}
     return {
@@ -80,19 +83,23 @@ def describe_question() -> Schema:
 
 
 def describe_request(batch: int = 0) -> Schema:
-    """Describe the body of /predict, or of /predict/batch with at most ``batch`` pictures, as a form and as JSON."""
+    """Describe the body of a request, as a form and as JSON.
+
+    Args:
+        batch: the largest number of pictures for /predict/batch; 0 for the single picture of /predict.
+    """
     file: Schema = {"type": "string", "format": "binary"}
     question, example = describe_question(), draw_example()
     form: Schema = {"image": file, "add": ADDEND}
-    values: Schema = question
+    json_schema: Schema = question
     if batch:
         form = {"image": {"type": "array", "items": file, "minItems": 1, "maxItems": batch}, "add": ADDEND}
-        listed = {"type": "array", "items": question, "minItems": 1, "maxItems": batch}
-        values = {
+        questions = {"type": "array", "items": question, "minItems": 1, "maxItems": batch}
+        json_schema = {
             "type": "object",
             "required": ["questions"],
             "additionalProperties": False,
-            "properties": {"questions": listed},
+            "properties": {"questions": questions},
         }
         example = {"questions": [example, {**example, "add": 0}]}
     return {
@@ -106,21 +113,21 @@ def describe_request(batch: int = 0) -> Schema:
                     "properties": form,
                 }
             },
-            "application/json": {"schema": values, "examples": {"a one": {"value": example}}},
+            "application/json": {"schema": json_schema, "examples": {"a one": {"value": example}}},
         },
     }
 
 
 def describe_responses(good: Schema, *statuses: int, media: str = "application/json") -> dict[int | str, dict[str, Any]]:
-    """Describe the responses of a path: 200 with a schema, and refusals."""
+    """Describe the responses of a path: status 200 with the schema ``good``, and an error for each of ``statuses``."""
     refusals: dict[int | str, dict[str, Any]] = {
         status: {"description": REASONS[status], "content": {"application/json": {"schema": ERROR}}} for status in statuses
     }
-    return {200: {"description": "Done.", "content": {media: {"schema": good}}}, **refusals}
+    return {200: {"description": "Success.", "content": {media: {"schema": good}}}, **refusals}
 
 
 def draw_example() -> dict[str, Any]:
-    """Return a question that can be sent as it is: a picture of a one, and 7 to add."""
+    """Return a question that can be sent unchanged: a picture of a one, and the addend 7."""
     image = np.zeros((28, 28), np.uint8)
     image[4:24, 13:16] = 255
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""The bounds of the server, and how it refuses a request."""
+"""Limits for requests to the server, and the error for a refused request."""
 
 from __future__ import annotations
 
@@ -8,49 +8,47 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on one request and on all of them together."""
+    """Limits for one request, and for all requests together."""
 
     body: int = 8 * 2**20
-    """Bytes of a request's body. A phone's photo has 3 to 6 million; the page reduces pictures before it sends them."""
+    """Largest body of a request, in bytes. A phone's photo has 3 to 6 million; the page sends smaller pictures."""
     head: int = 64 * 2**10
-    """Bytes of a request's line and headers. A browser sends one or two thousand."""
+    """Largest head (request line and headers), in bytes. A browser sends one or two thousand."""
     pixels: int = 25_000_000
-    """Pixels of a picture, read from its header before anything is decoded. A phone's photo has 12 million."""
+    """Most pixels in the pictures of a request, read from the headers before decoding. A phone's photo has 12 million."""
     decoding: float = 3.0
-    """Seconds that decoding one picture may take. 25 million pixels take about one."""
+    """Seconds that decoding one picture may take. 25 million pixels take about one second."""
     receiving: float = 10.0
-    """Seconds within which a request's head must arrive, and then its body."""
+    """Seconds in which the head of a request must arrive, and again for its body."""
     answering: float = 20.0
-    """Seconds after which a request that still waits for its answer is given up."""
+    """Seconds after which a request without an answer gets an error."""
     each: float = 0.25
-    """Additional seconds for each picture of the request. Preparing one takes about 0.07, and a batch has up to 256."""
+    """Seconds added to ``answering`` for each picture. Preparing a picture takes about 0.07, and a batch has up to 256."""
     stopping: int = 30
-    """Seconds that running requests have to finish after SIGTERM."""
+    """Seconds in which running requests must finish after SIGTERM."""
     batch: int = 256
-    """Pictures in one request."""
+    """Most pictures in one request."""
     waiting: int = 512
-    """Pictures that wait or are being answered. Beyond it a request is told to come back later."""
+    """Most pictures that wait or are being answered. Further requests get status 503 and must be sent again."""
     requests: int = 256
-    """Requests at once. Together with ``body`` it bounds the memory."""
+    """Most requests at once. Together with ``body``, this limits the memory."""
     together: int = 64
-    """Pictures that go through the network together, if so many wait."""
+    """Most quick questions that go through the network together, if so many wait."""
 
 
 class RequestError(Exception):
-    """A request that is refused. Its sentence says what is wrong, what was expected and what to do."""
+    """The error for a refused request. Its sentence tells the client what is wrong, what was expected and what to do."""
 
     def __init__(self, status: int, sentence: str, headers: dict[str, str] | None = None) -> None:
-        """Keep the HTTP status, the sentence, and headers such as ``Retry-After``."""
+        """Store the HTTP status, the sentence, and headers such as ``Retry-After``."""
         super().__init__(sentence)
         self.status, self.sentence, self.headers = status, sentence, headers or {}
 
     def encode(self) -> bytes:
-        """Return the body of the response."""
+        """Return the body of the response, as JSON."""
         return json.dumps({"error": self.sentence}, ensure_ascii=False).encode()
 
 
 def make_busy() -> RequestError:
-    """Return the refusal of a request for which there is no capacity now."""
-    return RequestError(
-        503, "the server has more work than it can do now; send the request again in a second", {"Retry-After": "1"}
-    )
+    """Return the error for a request when the server is overloaded."""
+    return RequestError(503, "the server is overloaded; send the request again in a second", {"Retry-After": "1"})

@@ -1,7 +1,8 @@
-"""Answer questions in threads, so that the event loop never waits. Questions that wait together are answered together.
+"""Answer questions in threads, so that they never block the event loop. Waiting questions are answered in batches.
 
-No request waits for others: a worker takes what is there. With one client a batch has one picture. Under load it grows by
-itself, and the network, the threads and the event loop are woken once for many pictures.
+A worker never delays a question to fill a batch. It takes the questions that wait at the moment. With one client, a batch has
+one picture. Under load, batches grow by themselves. Then the network, the threads and the event loop wake up only once for many
+pictures.
 """
 
 from __future__ import annotations
@@ -19,41 +20,41 @@ from seesum.server.uploads import Question
 Questions = Sequence[Question]
 """The questions of one request."""
 Reply = bytes | RequestError
-"""An answer as JSON, or why there is none."""
+"""An answer as JSON, or an error."""
 
 
 @dataclass(eq=False)
 class Job:
-    """The questions of one request, and the future for their replies."""
+    """The questions of one request, and a future for their replies."""
 
     questions: Questions
     future: asyncio.Future[list[Reply]]
 
 
 class Workers:
-    """Two lanes, a thread each, between the event loop and the network.
+    """Two lanes with one thread each, between the event loop and the network.
 
-    Quick questions have a lane of their own, so a large picture never delays small ones. More threads in a lane would only take
-    turns at Python's lock: with two for quick questions the server needed a tenth more processor time.
+    Quick questions have their own lane, so a large picture never delays small ones. More threads in a lane would only wait for
+    Python's global lock. With two threads for quick questions, the server needed a tenth more processor time.
     """
 
     def __init__(self, answer: Callable[[list[Questions]], list[list[Reply]]], limits: Limits) -> None:
         """Start the threads.
 
         Args:
-            answer: requests -> a reply for each of their questions; called in the threads.
-            limits: how many may wait, and how many go together.
+            answer: takes requests and returns a reply for each of their questions. It is called in the threads.
+            limits: limits for the queue, the batches and the time to answer.
         """
         self.limits = limits
         self.pictures = 0
-        """Pictures that wait or are being answered. Only the event loop changes it."""
+        """Number of pictures that wait or are being answered. Only the event loop changes it."""
         self.quick, self.slow = _Lane("quick", answer, limits.together), _Lane("slow", answer, 1)
 
     async def ask(self, questions: Questions) -> list[Reply]:
-        """Return the replies to questions, once a worker has them.
+        """Wait for a worker to answer the questions, and return its replies.
 
         Raises:
-            RequestError: 503 when too many wait already, or the answer takes too long.
+            RequestError: 503 if too many pictures are waiting, or the answer takes too long.
         """
         count = len(questions)
         if self.pictures + count > self.limits.waiting:
@@ -70,13 +71,13 @@ class Workers:
             self.pictures -= count
 
     def close(self) -> None:
-        """End the threads after their current work."""
+        """Wait until the threads have finished their jobs, and end them."""
         for lane in (self.quick, self.slow):
             lane.close()
 
 
 class _Lane:
-    """One thread, and the jobs that wait for it."""
+    """One thread and its queue of jobs."""
 
     def __init__(self, name: str, answer: Callable[[list[Questions]], list[list[Reply]]], together: int) -> None:
         self.answer, self.together = answer, together
@@ -90,35 +91,35 @@ class _Lane:
         self.thread.join()
 
     def _run(self) -> None:
-        while jobs := self._take():
-            waited_for = [job for job in jobs if not job.future.done()]
-            if not waited_for:
+        while jobs := self._take_jobs():
+            pending = [job for job in jobs if not job.future.done()]
+            if not pending:
                 continue
             try:
-                replies = self.answer([job.questions for job in waited_for])
+                replies = self.answer([job.questions for job in pending])
             except Exception:
                 logging.getLogger(__name__).exception("questions could not be answered")
-                failed = RequestError(500, "the server failed to answer; its log says why")
-                replies = [[failed] * len(job.questions) for job in waited_for]
-            done = list(zip(waited_for, replies, strict=True))
-            jobs[0].future.get_loop().call_soon_threadsafe(_deliver, done)
+                failed = RequestError(500, "the server failed to answer; see its log for the reason")
+                replies = [[failed] * len(job.questions) for job in pending]
+            answered = list(zip(pending, replies, strict=True))
+            jobs[0].future.get_loop().call_soon_threadsafe(_deliver, answered)
 
-    def _take(self) -> list[Job]:
-        """Return the next jobs, as many as go together; none at the end."""
+    def _take_jobs(self) -> list[Job]:
+        """Wait for the next jobs, and return as many as may be answered together. An empty list means the end."""
         jobs = []
-        more = self.jobs.get()
-        while more is not None:
-            jobs.append(more)
+        job = self.jobs.get()
+        while job is not None:
+            jobs.append(job)
             if len(jobs) == self.together or self.jobs.empty():
                 return jobs
-            more = self.jobs.get()
+            job = self.jobs.get()
         if jobs:
-            self.put(None)  # the end comes after these
+            self.put(None)  # the next call gets this None and ends the thread
         return jobs
 
 
-def _deliver(done: list[tuple[Job, list[Reply]]]) -> None:
-    for job, replies in done:
+def _deliver(answered: list[tuple[Job, list[Reply]]]) -> None:
+    for job, replies in answered:
         if not job.future.done():
             job.future.set_result(replies)
 

@@ -1,0 +1,93 @@
+"""Who may reach the server: the names that requests may use, the origins of other pages, and the path in front of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from seesum.base.errors import InputError
+
+LOOPBACK = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.IGNORECASE)
+"""Hosts that name this machine. Any port is allowed: behind a tunnel it is another one, and the name alone stops rebinding."""
+PORT = re.compile(rb":\d{1,5}\Z")
+NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", re.IGNORECASE)
+"""A host as requests write it: a name, an IPv4 address, or an IPv6 address in brackets."""
+ORIGIN = re.compile(rf"(https?)://({NAME.pattern})(:\d{{1,5}})?/?", re.IGNORECASE)
+PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+USUAL_PORTS = {"http": ":80", "https": ":443"}
+"""Browsers leave these out of an origin."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """Which requests are answered, and for whom browsers may read the answers."""
+
+    any_host: bool = False
+    """Answer whatever ``Host`` a request names. Otherwise only names of this machine and ``hosts`` are answered. So a page of
+    somebody else gets nothing when its name is made to point here (DNS rebinding)."""
+    hosts: frozenset[bytes] = frozenset()
+    """Further names that are answered, in lower case and without a port."""
+    origins: frozenset[bytes] = frozenset()
+    """Pages of these origins may read answers (CORS)."""
+    root_path: str = ""
+    """The path under which a proxy offers the server, such as ``/seesum``. The proxy may keep it or take it away."""
+
+    def allows_host(self, host: bytes) -> bool:
+        """Return whether a request with this ``Host`` is answered."""
+        return self.any_host or LOOPBACK.fullmatch(host) is not None or PORT.sub(b"", host).lower() in self.hosts
+
+    def find_path(self, path: str) -> str:
+        """Return a request's path within the server, without the root path. It is empty for the root path alone."""
+        root = self.root_path
+        return path[len(root) :] if root and (path == root or path.startswith(root + "/")) else path
+
+
+def parse_access(host: str, allow_host: Sequence[str] = (), allow_origin: Sequence[str] = (), root_path: str = "") -> Access:
+    """Parse what a user allows.
+
+    Args:
+        host: the address that the server listens on. One that other machines can reach is open to any ``Host``, unless
+            ``allow_host`` names some.
+        allow_host: names under which the server is reached, such as ``digits.school.example``.
+        allow_origin: origins of pages that may read answers, such as ``https://school.example``.
+        root_path: the path in front of the server's own paths, such as ``/seesum``.
+
+    Raises:
+        InputError: a name, an origin or the path is not valid.
+    """
+    hosts = frozenset(_parse_host(name) for name in _as_list(allow_host))
+    origins = frozenset(_parse_origin(origin) for origin in _as_list(allow_origin))
+    path = root_path.removesuffix("/")
+    if path and not PATH.fullmatch(path):
+        raise InputError(f"the root path is {root_path!r}; expected a path that begins with a slash, such as /seesum")
+    return Access(not hosts and not LOOPBACK.fullmatch(bracket(host).encode()), hosts, origins, path)
+
+
+def bracket(host: str) -> str:
+    """Return a host as it is written in an address; an IPv6 address gets brackets."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+def _as_list(values: Sequence[str]) -> Sequence[str]:
+    return [values] if isinstance(values, str) else values
+
+
+def _parse_host(name: str) -> bytes:
+    try:
+        written = bracket(name).encode("idna").decode()
+    except UnicodeError:
+        written = ""
+    if not NAME.fullmatch(written):
+        raise InputError(f"the host to allow is {name!r}; expected a name without scheme, port or path, such as school.example")
+    return written.lower().encode()
+
+
+def _parse_origin(origin: str) -> bytes:
+    found = ORIGIN.fullmatch(origin)
+    if not found:
+        raise InputError(
+            f"the origin to allow is {origin!r}; expected one with a scheme and no path, such as https://school.example"
+        )
+    scheme, host, port = found[1].lower(), found[2].lower(), found[4] or ""
+    return f"{scheme}://{host}{'' if port == USUAL_PORTS[scheme] else port}".encode()
