@@ -1,9 +1,9 @@
-"""What other processes on the same cores cost: training and answers, alone and beside one and two busy processes.
+"""Measure what other processes on the same cores cost: training and answers, beside none, one and two busy processes.
 
-    python benchmarks/contention.py                     # 9 rounds; prints medians
-    python benchmarks/contention.py --out results       # and writes contention.csv there
+    python benchmarks/contention.py                     # print medians over 9 rounds
+    python benchmarks/contention.py --out results       # also write contention.csv in results/
 
-Each round takes every setting once, in turn. ``torch's default`` imports torch first, so that seesum sets nothing.
+In each round, every setting runs once, in turn. ``torch's default`` imports torch first, so that seesum changes no setting.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ JOBS = {
     "train fast": {"seesum": TRAIN, "torch's default": "import torch" + TRAIN},
     "200 answers of hand": {"seesum": ANSWER.replace("{spinning}", "0"), "threads spin": ANSWER.replace("{spinning}", "1")},
 }
-"""Job -> setting -> a program that prints its seconds."""
+"""For each job and setting, a program that prints its seconds."""
 
 
 @contextmanager
 def run_busy(count: int) -> Iterator[None]:
-    """Keep so many processes computing within a block."""
+    """Keep ``count`` other processes computing inside the context."""
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
     try:
         yield
@@ -64,38 +64,38 @@ def run_busy(count: int) -> Iterator[None]:
 
 
 def measure(program: str) -> float:
-    """Run a program in a process of its own, without settings for its threads; returns the seconds it prints."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=own)
+    """Run a program in a separate process, without settings for its threads. Return the seconds that it prints."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
     return float(done.stdout)
 
 
 def main() -> None:
-    """Parse, measure, print and store."""
+    """Parse the command line, measure, print the rows and store them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--images", default="38400", help="training images")
-    parser.add_argument("--out", type=Path, help="folder of the CSV")
-    given = parser.parse_args()
+    parser.add_argument("--rounds", type=int, default=9, help="rounds of the measurement")
+    parser.add_argument("--images", default="38400", help="number of training images")
+    parser.add_argument("--out", type=Path, help="folder for the CSV")
+    arguments = parser.parse_args()
     seconds: dict[tuple[int, str, str], list[float]] = {}
     for busy in (0, 1, 2):
         with run_busy(busy):
-            for _ in range(given.rounds):
+            for _ in range(arguments.rounds):
                 for job, settings in JOBS.items():
                     for setting, program in settings.items():
-                        taken = measure(program.replace("{images!r}", repr(given.images)))
-                        seconds.setdefault((busy, job, setting), []).append(taken)
+                        measured = measure(program.replace("{images!r}", repr(arguments.images)))
+                        seconds.setdefault((busy, job, setting), []).append(measured)
     rows = []
     for (busy, job, setting), values in seconds.items():
         row = {"job": job, "busy_processes": str(busy), "setting": setting, "n": str(len(values))}
-        shown = {"median": statistics.median(values), "least": min(values), "most": max(values)}
+        figures = {"median": statistics.median(values), "least": min(values), "most": max(values)}
         alone = statistics.median(seconds[0, job, setting])
-        row |= {name: f"{value:.2f}" for name, value in shown.items()} | {"times_alone": f"{shown['median'] / alone:.2f}"}
+        row |= {name: f"{value:.2f}" for name, value in figures.items()} | {"times_alone": f"{figures['median'] / alone:.2f}"}
         rows.append(row)
     print_rows(rows, *rows[0])
-    if given.out:
+    if arguments.out:
         origin = origin_columns("cores", "python", "torch")
-        write_csv(make_folder(given.out) / "contention.csv", [{**origin, **row} for row in rows])
+        write_csv(make_folder(arguments.out) / "contention.csv", [{**origin, **row} for row in rows])
 
 
 if __name__ == "__main__":

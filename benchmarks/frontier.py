@@ -1,4 +1,4 @@
-"""Parameters against accuracy: draws results/frontier.png from results/systems.csv and results/public.csv.
+"""Plot accuracy against parameters: write results/frontier.png from results/systems.csv and results/public.csv.
 
 python benchmarks/frontier.py
 """
@@ -15,10 +15,10 @@ from seesum.studies.seeds import find_result
 
 
 def main() -> None:
-    """Take what each system reaches as it stands."""
+    """Plot the newest result of each system, beside the public results."""
     rows = read_csv(Path("results/systems.csv"))
-    found = [row for system in SYSTEMS.values() if (row := find_result(rows, system))]
-    path = save_figure(draw_frontier(found, read_csv(Path("results/public.csv"))), Path("results/frontier.png"))
+    ours = [row for system in SYSTEMS.values() if (row := find_result(rows, system))]
+    path = save_figure(draw_frontier(ours, read_csv(Path("results/public.csv"))), Path("results/frontier.png"))
     print(f"The picture is {path}")
 
 

@@ -1,6 +1,6 @@
-"""Figures as ink 0..1 at any size and with any pen: validation images of MNIST, handwriting fonts, and what is no digit.
+"""Make figures as ink 0..1 at any size and with any pen: validation images of MNIST, handwriting fonts, and other shapes.
 
-The 12,000 validation images are shared neither by a twin nor by the test images. Debian has the fonts: fonts-breip,
+Twins are not trained on the 12,000 validation images, and no test image is among them. Debian has the fonts: fonts-breip,
 fonts-kristi, fonts-rufscript, fonts-sjfonts.
 """
 
@@ -22,23 +22,23 @@ from seesum.data.splits import split_images
 
 Grey = NDArray[np.float64]
 Ink = Callable[[int, float | None], Grey]
-"""Ink 0..1 of a figure, its longer side so many pixels, written with a pen whose width is this share of it."""
+"""Returns a figure as ink 0..1, from the length of its longer side in pixels and the pen's width as a share of that length."""
 HANDWRITING = ("breip", "delphine", "kristi", "rufscript010", "stevehand")
-"""Fonts that were written with a pen; others that call themselves handwriting draw outlines."""
+"""Fonts that were written with a pen. Other fonts that are called handwriting consist of outlines."""
 UNCOVERED = 0.01
-"""Share of a digit's ink that a pen of its own width, moved along its middle, may leave out."""
+"""Share of a digit's ink that may stay uncovered when a pen of its own width moves along the middle of its strokes."""
 LETTERS = "AEFHKMNRWaehkmw"
-"""Letters that no digit resembles."""
+"""Letters that look like no digit."""
 
 
 @cache
 def find_validation() -> LabelledImages:
-    """The 12,000 validation images of MNIST."""
+    """Return the 12,000 validation images of MNIST."""
     return split_images(load_mnist(), Recipe(system="", split="validate")).by_name["validation"]
 
 
 def thin_strokes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Skeleton of strokes (Zhang & Suen 1984, Comm. ACM 27)."""
+    """Return the skeleton of strokes (Zhang & Suen 1984, Comm. ACM 27)."""
     image = np.pad(mask, 1)
     around = ((1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1))
     changed = True
@@ -56,21 +56,21 @@ def thin_strokes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def enlarge_digit(image: NDArray[np.uint8]) -> Grey:
-    """An image of MNIST at four times its size, its edges smooth."""
+    """Return an image of MNIST at four times its size, with smooth edges."""
     large = np.asarray(Image.fromarray(image).resize((112, 112), Image.Resampling.BICUBIC), np.float64)
     return np.asarray(ndimage.gaussian_filter(large, 1.5))
 
 
 def count_pieces(mask: NDArray[np.bool_]) -> tuple[int, int]:
-    """How many pieces of ink there are, and how many of paper: a loop encloses one."""
+    """Return the number of pieces of ink, and of pieces of paper. A loop encloses one piece of paper."""
     return int(ndimage.label(mask, np.ones((3, 3)))[1]), int(ndimage.label(~np.pad(mask, 1))[1])
 
 
 def keeps_shape(image: NDArray[np.uint8]) -> bool:
-    """Whether a hard pen gives the same digit: no faint stroke or narrow gap hangs on a threshold, and no loop is a blot.
+    """Return whether a hard pen gives the same digit.
 
-    A pen a little wider than the strokes are has to cover nearly all of the ink: what it does not cover was a loop that is
-    filled, and becomes a line.
+    So no faint stroke or narrow gap may depend on a threshold, and no loop may be filled. A pen slightly wider than the strokes
+    must cover nearly all of the ink. Ink that it does not cover was a filled loop, and would become a line.
     """
     smooth = enlarge_digit(image)
     if len({count_pieces(smooth > level) for level in (60, 100, 140)}) > 1:
@@ -82,9 +82,9 @@ def keeps_shape(image: NDArray[np.uint8]) -> bool:
 
 
 def draw_digit(image: NDArray[np.uint8], size: int, width: float | None, rng: Generator) -> Grey:
-    """A digit of MNIST as ink 0..1 at ``size`` pixels, with its own strokes or with a pen of ``width`` (share of the size).
+    """Return a digit of MNIST as ink 0..1 at ``size`` pixels, with its own strokes or a pen of ``width`` (share of the size).
 
-    A pen so thick that it fills a loop is taken thinner.
+    A pen so thick that it would fill a loop is made thinner.
     """
     smooth = enlarge_digit(image)
     if width is None:
@@ -101,14 +101,14 @@ def draw_digit(image: NDArray[np.uint8], size: int, width: float | None, rng: Ge
 
 
 def resize_ink(ink: Grey, size: int) -> Grey:
-    """Ink whose longer side has ``size`` pixels."""
+    """Resize ink so that its longer side has ``size`` pixels."""
     scale = size / max(ink.shape)
     shape = (max(2, round(ink.shape[1] * scale)), max(2, round(ink.shape[0] * scale)))
     return np.asarray(Image.fromarray((ink * 255).astype(np.uint8)).resize(shape, Image.Resampling.LANCZOS), np.float64) / 255
 
 
 def draw_glyph(font: Path | None, text: str, size: int) -> Grey:
-    """A digit or letter as ink 0..1, its longer side ``size`` pixels, in a font or in the one that pillow brings."""
+    """Return a digit or letter as ink 0..1, its longer side ``size`` pixels, in a font or in pillow's own."""
     points = max(40, round(size * 1.3))
     face = ImageFont.truetype(str(font), points) if font else ImageFont.load_default(points)
     left, top, right, bottom = face.getbbox(text)
@@ -118,17 +118,17 @@ def draw_glyph(font: Path | None, text: str, size: int) -> Grey:
 
 
 def find_fonts() -> list[Path]:
-    """Handwriting fonts that are installed."""
+    """Return the handwriting fonts that are installed."""
     return sorted(path for path in Path("/usr/share/fonts").rglob("*.ttf") if path.stem.lower() in HANDWRITING)
 
 
 def redraw_digit(image: NDArray[np.uint8], rng: Generator) -> Ink:
-    """A digit of MNIST with its own strokes, or with any pen."""
+    """Return the ink of a digit of MNIST, with its own strokes or with any pen."""
     return lambda size, width: draw_digit(image, size, width, rng)
 
 
 def write_glyph(font: Path | None, text: str) -> Ink:
-    """A digit or letter of a font, whatever the pen."""
+    """Return the ink of a digit or letter of a font, which is the same with any pen."""
     return lambda size, _: draw_glyph(font, text, size)
 
 
@@ -137,18 +137,18 @@ def _draw_blank(_: Generator) -> Ink:
 
 
 def _draw_letter(rng: Generator) -> Ink:
-    faces: list[Path | None] = [*find_fonts()] or [None]
-    return write_glyph(faces[rng.integers(len(faces))], LETTERS[rng.integers(len(LETTERS))])
+    fonts: list[Path | None] = [*find_fonts()] or [None]
+    return write_glyph(fonts[rng.integers(len(fonts))], LETTERS[rng.integers(len(LETTERS))])
 
 
 def _draw_face(rng: Generator) -> Ink:
     def draw(size: int, width: float | None) -> Grey:
         image, line = Image.new("L", (4 * size, 4 * size)), max(4, round(4 * size * (width or 0.1)))
-        pencil, shift = ImageDraw.Draw(image), rng.uniform(-0.1, 0.1, 6) * size
-        pencil.ellipse((line, line, 4 * size - line, 4 * size - line), outline=255, width=line)
+        pen, shift = ImageDraw.Draw(image), rng.uniform(-0.1, 0.1, 6) * size
+        pen.ellipse((line, line, 4 * size - line, 4 * size - line), outline=255, width=line)
         for x, up in ((1.3 * size + shift[0], shift[1]), (2.7 * size + shift[2], shift[3])):
-            pencil.ellipse((x - line, 1.5 * size + up - line, x + line, 1.5 * size + up + line), fill=255)
-        pencil.arc((1.1 * size, 1.6 * size + shift[4], 2.9 * size, 3.1 * size + shift[5]), 20, 160, fill=255, width=line)
+            pen.ellipse((x - line, 1.5 * size + up - line, x + line, 1.5 * size + up + line), fill=255)
+        pen.arc((1.1 * size, 1.6 * size + shift[4], 2.9 * size, 3.1 * size + shift[5]), 20, 160, fill=255, width=line)
         return np.asarray(image.resize((size, size), Image.Resampling.BOX), np.float64) / 255
 
     return draw
@@ -163,11 +163,11 @@ def _draw_texture(rng: Generator) -> Ink:
 
 
 def _draw_several(rng: Generator) -> Ink:
-    found = find_validation()
-    rows = rng.choice(len(found.digits), int(rng.integers(2, 5)), replace=False)
+    validation = find_validation()
+    rows = rng.choice(len(validation.digits), int(rng.integers(2, 5)), replace=False)
 
     def draw(size: int, width: float | None) -> Grey:
-        inks = [draw_digit(found.images[row], 80, width, rng) for row in rows]
+        inks = [draw_digit(validation.images[row], 80, width, rng) for row in rows]
         tall = max(len(ink) for ink in inks)
         padded = [np.pad(ink, ((0, tall - len(ink)), (0, int(rng.integers(8, 30))))) for ink in inks]
         return resize_ink(np.hstack(padded), size)

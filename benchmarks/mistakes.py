@@ -1,11 +1,11 @@
-"""What three mistakes of published systems do to their figures; LOG.md has the results.
+"""Measure how three mistakes of published systems change their figures. LOG.md has the results.
 
     python benchmarks/mistakes.py wide --epochs 3
     python benchmarks/mistakes.py figures RUN
 
-``wide`` trains published system 2 with its 18 sum outputs, which forbids the addend 9 in training, and measures each addend.
-``figures`` takes a finished run of ``identity-adder``: how far its sum accuracy moves when addends are redrawn for each
-evaluation, and how far the digit's loss alone is from the loss of both.
+``wide`` trains published system 2 with its 18 sum outputs, and measures each addend. They forbid the addend 9 in training.
+``figures`` takes a finished run of ``identity-adder``. It prints how much the sum accuracy varies when each evaluation samples
+new addends, and how much the loss of the digit alone differs from the loss of both outputs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CLASSES = 18
 
 
 class AddendsTo8(Batches):
-    """Batches in which the addend 9 never occurs, so that no sum is 18."""
+    """Batches in which the addend 9 never occurs, so no sum is 18."""
 
     def _make_samples(self, epoch: int) -> None:
         super()._make_samples(epoch)
@@ -44,7 +44,7 @@ class AddendsTo8(Batches):
 
 
 def narrow(network: Network) -> None:
-    """Take the class 18 from the last layer of the adder, as published."""
+    """Remove the class 18 from the last layer of the adder, as published."""
     assert isinstance(network.adder, Concat)
     last = network.adder.mlp[-1]
     assert isinstance(last, torch.nn.Linear)
@@ -72,34 +72,34 @@ def measure_wide(epochs: int) -> None:
     print(f"{right[:, 9].mean():.2%}, of 9 + 9 {right[nines, 9].mean():.2%}, over all ten {right.mean():.2%}")
 
 
-def measure_figures(run: str, draws: int = 1000) -> None:
-    """Print the spread of the sum's accuracy over redrawn addends, and the losses of a run."""
-    found = find_run(run)
-    test: LabelledImages = found.load_splits().test
-    probabilities = seesum.Reader.load(found).predict_every_addend(test.images)
+def measure_figures(name: str, evaluations: int = 1000) -> None:
+    """Print how much the sum's accuracy varies over newly sampled addends, and the losses of a run."""
+    run = find_run(name)
+    test: LabelledImages = run.load_splits().test
+    probabilities = seesum.Reader.load(run).predict_every_addend(test.images)
     right = probabilities.sum_p.argmax(2) == test.digits[:, None] + np.arange(ADDENDS)
     rng = np.random.default_rng(0)
     rows = np.arange(len(right))
-    redrawn = [right[rows, rng.integers(0, ADDENDS, len(rows))].mean() for _ in range(draws)]
-    print(f"sum over all ten addends {right.mean():.3%}; redrawn {draws} times: std {np.std(redrawn):.3%}, ", end="")
-    print(f"from {min(redrawn):.2%} to {max(redrawn):.2%}")
-    metrics = seesum.evaluate(found, test=True)
+    accuracies = [right[rows, rng.integers(0, ADDENDS, len(rows))].mean() for _ in range(evaluations)]
+    print(f"sum over all ten addends {right.mean():.3%}; sampled {evaluations} times: std {np.std(accuracies):.3%}, ", end="")
+    print(f"from {min(accuracies):.2%} to {max(accuracies):.2%}")
+    metrics = seesum.evaluate(run, test=True)
     print(f"loss of the digit {metrics['digit_loss']:.4f}, of the sum {metrics['sum_loss']:.4f}, of both {metrics['loss']:.4f}")
 
 
 def main() -> None:
-    """Parse and measure."""
+    """Parse the command line, and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    wide = commands.add_parser("wide")
-    wide.add_argument("--epochs", type=int, default=3)
-    figures = commands.add_parser("figures")
-    figures.add_argument("run")
-    chosen = parser.parse_args()
-    if chosen.command == "wide":
-        measure_wide(chosen.epochs)
+    wide = commands.add_parser("wide", help="train with 18 sum outputs")
+    wide.add_argument("--epochs", type=int, default=3, help="epochs of the training")
+    figures = commands.add_parser("figures", help="measure a finished run")
+    figures.add_argument("run", help="a finished run of identity-adder")
+    arguments = parser.parse_args()
+    if arguments.command == "wide":
+        measure_wide(arguments.epochs)
     else:
-        measure_figures(chosen.run)
+        measure_figures(arguments.run)
 
 
 if __name__ == "__main__":

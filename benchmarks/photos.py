@@ -1,13 +1,13 @@
-"""People's own digits, simulated: how many are read, by which way of preparing pictures, and what each of its steps earns.
+"""Measure on simulated pictures how well people's own digits are read, and what each step of the preparation contributes.
 
-    python benchmarks/photos.py measure --run RUN RUN --out results    # ways of preparing, on each part -> photos.csv
+    python benchmarks/photos.py measure --run RUN RUN --out results    # ways of preparing, on each kind -> photos.csv
     python benchmarks/photos.py steps --run RUN --out results          # each step switched off -> photos-steps.csv
     python benchmarks/photos.py doubts --run RUN RUN --out results     # pictures that hold no digit -> photos-doubts.csv
-    python benchmarks/photos.py sheet sheet.png                        # look at what is simulated, and what becomes of it
-    python benchmarks/photos.py sheet wrong.png --run RUN              # the same, first those that RUN misreads
+    python benchmarks/photos.py sheet sheet.png                        # show simulated pictures, and the prepared images
+    python benchmarks/photos.py sheet wrong.png --run RUN              # the same, with those that RUN misreads first
     python benchmarks/photos.py write FOLDER --seed 1                  # files FOLDER/<digit>/..., for calibrate --pictures
 
-A RUN is one trained with --split validate, since the pictures are made of the validation images. Calibrate it on pictures
+A RUN must be trained with --split validate, because the pictures are made from the validation images. Calibrate it on pictures
 of another seed: seesum calibrate RUN --twin RUN --pictures FOLDER. Without --out, nothing is stored.
 """
 
@@ -36,40 +36,40 @@ from seesum.reading.preprocessing import Prepared, centre_by_mass, fit_into_box,
 from seesum.reading.reader import Answer, Reader
 from seesum.runs.provenance import origin_columns
 from seesum.runs.run import find_run
-from simulation import PARTS, Shown, simulate, simulate_doubtful
+from simulation import KINDS, Shown, simulate, simulate_doubtful
 
 Way = Callable[[Picture], Prepared]
 
 
 class Trial(NamedTuple):
-    """What a network makes of one picture."""
+    """One picture, and how a network answers it."""
 
     shown: Shown
     prepared: Prepared | None
-    """None where the picture was refused."""
+    """The prepared picture, or None if it was refused."""
     answer: Answer | None
     seconds: float
 
     @property
     def right(self) -> bool:
-        """Whether the digit is that of the picture."""
+        """Whether the answer is the digit of the picture."""
         return self.answer is not None and self.answer.digit == self.shown.digit
 
     @property
     def accepted(self) -> bool:
-        """Whether there is an answer, and it is not unsure."""
+        """Whether there is an answer that is not unsure."""
         return self.answer is not None and not self.answer.unsure
 
 
 def resize_picture(picture: Picture) -> Prepared:
-    """The least that can be done: grey, 28x28, bright ink on black."""
+    """Prepare a picture with the least effort: grey, 28x28, bright ink on black."""
     grey = decode_picture(picture).mean(2)
     small = np.asarray(Image.fromarray(grey).resize((28, 28), Image.Resampling.BILINEAR))
     return Prepared((255 - small if small.mean() > 127 else small).clip(0, 255).astype(np.uint8))
 
 
 def binarise_picture(picture: Picture) -> Prepared:
-    """The usual recipe: Otsu's threshold, crop, 20x20 box, centre of mass in the middle of 28x28."""
+    """Prepare a picture in the usual way: Otsu's threshold, crop, 20x20 box, centre of mass in the middle of 28x28."""
     grey = decode_picture(picture).mean(2)
     if np.median(grey) > (grey.min() + grey.max()) / 2:
         grey = grey.max() - grey
@@ -80,7 +80,7 @@ def binarise_picture(picture: Picture) -> Prepared:
 
 
 def split_levels(grey: Plane) -> float:
-    """The threshold between two classes of grey levels 0..255 that leaves the least variance within them (Otsu 1979)."""
+    """Return the threshold between two classes of grey levels 0..255 with the least variance inside them (Otsu 1979)."""
     counts, edges = np.histogram(grey, 256, (0, 256))
     weights, sums = np.cumsum(counts)[:-1], np.cumsum(counts * edges[:-1])[:-1]
     rest = np.maximum(counts.sum() - weights, 1)
@@ -129,24 +129,24 @@ STEPS: dict[str, dict[tuple[Any, str], Any]] = {
     "strokes joined": {(module, "group_strokes"): _label_parts for module in (location, cutout)},
     "strokes evened": {(preprocessing, "THINNEST"): 0.0, (preprocessing, "THICKEST"): np.inf},
 }
-"""What stands in for each step of the preparation where it is switched off."""
+"""For each step of the preparation: what replaces the step when it is switched off."""
 
 
 @contextmanager
 def switch_off(step: str) -> Iterator[None]:
-    """Without one step of the preparation."""
-    kept = {(owner, name): getattr(owner, name) for owner, name in STEPS[step]}
+    """Switch off one step of the preparation inside the context."""
+    originals = {(owner, name): getattr(owner, name) for owner, name in STEPS[step]}
     try:
-        for (owner, name), stand_in in STEPS[step].items():
-            setattr(owner, name, stand_in)
+        for (owner, name), replacement in STEPS[step].items():
+            setattr(owner, name, replacement)
         yield
     finally:
-        for (owner, name), was in kept.items():
-            setattr(owner, name, was)
+        for (owner, name), original in originals.items():
+            setattr(owner, name, original)
 
 
 def ask_readers(readers: Mapping[str, Reader], pictures: Sequence[Shown], way: Way) -> dict[str, list[Trial]]:
-    """What each network says of pictures; seconds are those of one picture alone, prepared and answered."""
+    """Return each network's answers to the pictures. The seconds are those of preparing and answering one picture alone."""
     trials: dict[str, list[Trial]] = {name: [] for name in readers}
     for shown in pictures:
         start = time.perf_counter()
@@ -163,7 +163,7 @@ def ask_readers(readers: Mapping[str, Reader], pictures: Sequence[Shown], way: W
 
 
 def summarise(trials: Sequence[Trial]) -> dict[str, Any]:
-    """Shares in percent of all pictures (of those accepted for the last one), and the median time of one."""
+    """Return percentages of all pictures, except ``right_of_accepted``, and the median time of one picture."""
     accepted = [one for one in trials if one.accepted]
     return {
         "right": _percent(one.right for one in trials),
@@ -175,58 +175,61 @@ def summarise(trials: Sequence[Trial]) -> dict[str, Any]:
 
 
 def measure_ways(readers: Mapping[str, Reader], count: int, seed: int) -> list[dict[str, Any]]:
-    """A row for each part, source of digits, way of preparing and network."""
+    """Return a row for each kind of picture, source of digits, way of preparing and network."""
     rows = []
     for fonts in (False, True) if find_fonts() else (False,):
-        for part in PARTS:
-            pictures = simulate(part, count, seed, fonts)
+        for kind in KINDS:
+            pictures = simulate(kind, count, seed, fonts)
             for name, way in WAYS.items():
                 for network, trials in ask_readers(readers, pictures, way).items():
                     digits = "fonts" if fonts else "MNIST"
-                    first = {"part": part, "digits": digits, "n": count, "seed": seed, "network": network, "way": name}
+                    first = {"part": kind, "digits": digits, "n": count, "seed": seed, "network": network, "way": name}
                     rows.append({**first, **summarise(trials)})
     return rows
 
 
 def measure_steps(readers: Mapping[str, Reader], count: int, seed: int) -> list[dict[str, Any]]:
-    """A row for each step switched off and each network: accuracy on each part, and the mean of them."""
-    parts = {part: simulate(part, count, seed) for part in PARTS}
+    """Return a row for each step and network: the accuracy on each kind of picture without the step, and the mean."""
+    by_kind = {kind: simulate(kind, count, seed) for kind in KINDS}
     rows = []
     for step in STEPS:
         with switch_off(step):
-            trials = {part: ask_readers(readers, pictures, prepare_picture) for part, pictures in parts.items()}
+            trials = {kind: ask_readers(readers, pictures, prepare_picture) for kind, pictures in by_kind.items()}
         for network in readers:
-            shares = {part: 100 * statistics.mean(one.right for one in trials[part][network]) for part in PARTS}
+            shares = {kind: 100 * statistics.mean(one.right for one in trials[kind][network]) for kind in KINDS}
             shares["mean"] = statistics.mean(shares.values())
-            slow = statistics.median(one.seconds for part in PARTS for one in trials[part][network])
+            seconds = statistics.median(one.seconds for kind in KINDS for one in trials[kind][network])
             first = {"switched_off": step, "n": count, "seed": seed, "network": network}
-            right = {part: f"{share:.1f}" for part, share in shares.items()}
-            rows.append({**first, **right, "milliseconds": f"{1000 * slow:.1f}"})
+            right = {kind: f"{share:.1f}" for kind, share in shares.items()}
+            rows.append({**first, **right, "milliseconds": f"{1000 * seconds:.1f}"})
     return rows
 
 
 def measure_doubts(readers: Mapping[str, Reader], count: int, seed: int) -> list[dict[str, Any]]:
-    """A row for each kind of picture without a digit, and each network."""
+    """Return a row for each kind of picture without a digit, and each network."""
     rows = []
     for kind in DOUBTFUL:
         for network, trials in ask_readers(readers, simulate_doubtful(kind, count, seed), prepare_picture).items():
-            sure = [one.answer.confidence for one in trials if one.answer]
+            confidences = [one.answer.confidence for one in trials if one.answer]
             first = {"shown": kind, "n": count, "seed": seed, "network": network}
             shares = {"answered": _percent(one.answer is not None for one in trials)}
             shares["accepted"] = _percent(one.accepted for one in trials)
             shares["with_99"] = _percent(one.answer and one.answer.confidence >= 0.99 for one in trials)
-            rows.append({**first, **shares, "highest_confidence": f"{max(sure, default=0):.4f}"})
+            rows.append({**first, **shares, "highest_confidence": f"{max(confidences, default=0):.4f}"})
     return rows
 
 
 def draw_sheet(readers: Mapping[str, Reader], count: int, seed: int) -> Image.Image:
-    """For each part two rows: pictures, and below each what a network sees of it and says; with networks, wrong ones first."""
+    """Return a sheet with two rows for each kind: pictures, and below them the prepared images with the answers.
+
+    With a network, the pictures that it misreads come first.
+    """
     side, shown_at_once = 96, 14
-    bands = [(part, fonts) for fonts in ((False, True) if find_fonts() else (False,)) for part in PARTS]
+    bands = [(kind, fonts) for fonts in ((False, True) if find_fonts() else (False,)) for kind in KINDS]
     sheet = Image.new("RGB", (shown_at_once * side, len(bands) * (2 * side + 16)), (120, 140, 160))
-    pencil = ImageDraw.Draw(sheet)
-    for band, (part, fonts) in enumerate(bands):
-        pictures = simulate(part, count, seed, fonts)
+    pen = ImageDraw.Draw(sheet)
+    for band, (kind, fonts) in enumerate(bands):
+        pictures = simulate(kind, count, seed, fonts)
         trials = ask_readers(readers, pictures, prepare_picture).popitem()[1] if readers else _prepare_only(pictures)
         ranked = sorted(trials, key=lambda one: one.right) if readers else trials
         for column, one in enumerate(ranked[:shown_at_once]):
@@ -237,17 +240,17 @@ def draw_sheet(readers: Mapping[str, Reader], count: int, seed: int) -> Image.Im
             if one.prepared is not None:
                 seen = Image.fromarray(one.prepared.image).resize((side - 12, side - 12), Image.Resampling.NEAREST)
                 sheet.paste(seen, (place[0], place[1] + side))
-            said = f", read {one.answer.digit} ({one.answer.confidence:.0%})" if one.answer else ""
-            pencil.text((place[0], place[1] + 2 * side - 8), f"{one.shown.digit}{said}", "white" if one.right else "yellow")
+            answer = f", read {one.answer.digit} ({one.answer.confidence:.0%})" if one.answer else ""
+            pen.text((place[0], place[1] + 2 * side - 8), f"{one.shown.digit}{answer}", "white" if one.right else "yellow")
     return sheet
 
 
 def write_pictures(folder: Path, count: int, seed: int) -> int:
-    """Pictures of validation images as files ``<digit>/<part>-<number>.jpg`` or ``.png``; gives how many."""
+    """Write pictures of validation images as files ``<digit>/<kind>-<number>.jpg`` or ``.png``. Return their number."""
     written = 0
-    for part in PARTS:
-        for number, (picture, digit) in enumerate(simulate(part, count, seed)):
-            stem = make_folder(folder / str(digit)) / f"{part}-{number}"
+    for kind in KINDS:
+        for number, (picture, digit) in enumerate(simulate(kind, count, seed)):
+            stem = make_folder(folder / str(digit)) / f"{kind}-{number}"
             if isinstance(picture, bytes):
                 stem.with_suffix(".jpg").write_bytes(picture)
             else:
@@ -257,10 +260,10 @@ def write_pictures(folder: Path, count: int, seed: int) -> int:
 
 
 def load_readers(names: Sequence[str]) -> dict[str, Reader]:
-    """Readers of runs by the names of their systems.
+    """Return readers of runs, by the names of their systems.
 
     Raises:
-        InputError: no such run, or one that was trained on the images of which the pictures are made.
+        InputError: there is no such run, or it was trained on the images from which the pictures are made.
     """
     readers = {}
     for name in names:
@@ -272,13 +275,13 @@ def load_readers(names: Sequence[str]) -> dict[str, Reader]:
 
 
 def _prepare_only(pictures: Sequence[Shown]) -> list[Trial]:
-    found = []
+    trials = []
     for shown in pictures:
         try:
-            found.append(Trial(shown, prepare_picture(shown.picture), None, 0))
+            trials.append(Trial(shown, prepare_picture(shown.picture), None, 0))
         except PictureError:
-            found.append(Trial(shown, None, None, 0))
-    return found
+            trials.append(Trial(shown, None, None, 0))
+    return trials
 
 
 def _percent(flags: Any) -> str:
@@ -287,38 +290,39 @@ def _percent(flags: Any) -> str:
 
 
 def main() -> None:
-    """Parse, measure, print and store."""
+    """Parse the command line, measure, print the rows and store them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["measure", "steps", "doubts", "sheet", "write"])
-    parser.add_argument("path", nargs="?", type=Path, help="of sheet: the PNG; of write: the folder")
+    parser.add_argument("what", choices=["measure", "steps", "doubts", "sheet", "write"], help="what to do")
+    parser.add_argument("path", nargs="?", type=Path, help="the PNG file of sheet, or the folder of write")
     parser.add_argument("--run", nargs="+", default=[], metavar="RUN", help="runs trained with --split validate")
-    parser.add_argument("--count", type=int, default=300, help="pictures of each part")
-    parser.add_argument("--seed", type=int, default=0, help="of the simulation")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="store the rows there")
-    given = parser.parse_args()
+    parser.add_argument("--count", type=int, default=300, help="pictures of each kind")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the simulation")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="store the rows in this folder")
+    arguments = parser.parse_args()
     measures = {
         "measure": (measure_ways, "photos.csv"),
         "steps": (measure_steps, "photos-steps.csv"),
         "doubts": (measure_doubts, "photos-doubts.csv"),
     }
-    if (given.path is None) == (given.what not in measures):
-        parser.error("sheet needs a PNG file, and write a folder; the others take none")
-    if given.what in measures and not given.run:
-        parser.error(f"{given.what} needs --run RUN, a run trained with --split validate")
-    if given.what == "write":
-        print(f"{write_pictures(make_folder(given.path), given.count, given.seed)} pictures are in {given.path}")
+    if (arguments.path is None) == (arguments.what not in measures):
+        parser.error("sheet needs a PNG file, and write needs a folder; the others take no path")
+    if arguments.what in measures and not arguments.run:
+        parser.error(f"{arguments.what} needs --run RUN, a run trained with --split validate")
+    if arguments.what == "write":
+        written = write_pictures(make_folder(arguments.path), arguments.count, arguments.seed)
+        print(f"{written} pictures are in {arguments.path}")
         return
-    readers = load_readers(given.run)
-    if given.what == "sheet":
-        draw_sheet(readers, given.count, given.seed).save(check_file(given.path), "PNG")
-        print(f"The picture is {given.path}")
+    readers = load_readers(arguments.run)
+    if arguments.what == "sheet":
+        draw_sheet(readers, arguments.count, arguments.seed).save(check_file(arguments.path), "PNG")
+        print(f"The picture is {arguments.path}")
         return
-    measure, name = measures[given.what]
-    rows = measure(readers, given.count, given.seed)
+    measure, name = measures[arguments.what]
+    rows = measure(readers, arguments.count, arguments.seed)
     print_rows(rows, *rows[0])
-    if given.out:
+    if arguments.out:
         origin = origin_columns("python", "pillow", "scipy", "torch")
-        path = make_folder(given.out) / name
+        path = make_folder(arguments.out) / name
         write_csv(path, [{**origin, **row} for row in rows])
         print(f"The rows are in {path}")
 

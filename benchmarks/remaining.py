@@ -1,8 +1,8 @@
-"""Every test image that a network still reads wrongly, in one picture, beside what people say of its label.
+"""Plot every test image that a network still misreads, with the votes of people on its label.
 
     python benchmarks/remaining.py best
 
-Writes results/remaining.png. Disputed labels are those that fewer than three of five raters upheld (results/disputed.csv).
+The picture is results/remaining.png. A label is disputed if fewer than three of five raters upheld it (results/disputed.csv).
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from seesum.showing.plots import draw_grid, save_figure
 
 
 def main() -> None:
-    """Draw, and print how many mistakes are disputes."""
+    """Plot the misread images, and print how many of their labels are disputed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", help="a run measured on test images, or a shipped network's name")
+    parser.add_argument("run", help="a run that was evaluated on test images, or the name of a shipped network")
     run = find_run(parser.parse_args().run)
     disputed = {int(row["test_image"]): row for row in read_csv(Path("results/disputed.csv"))}
     test = run.load_splits().test
     digit_p = Reader.load(run).predict_every_addend(test.images).digit_p[:, 0]
-    winners = digit_p.argmax(1)
-    wrong = [int(image) for image in (winners != test.digits).nonzero()[0]]
+    predicted = digit_p.argmax(1)
+    wrong = [int(image) for image in (predicted != test.digits).nonzero()[0]]
     captions = []
     for image in wrong:
         row = disputed.get(image)
@@ -34,15 +34,16 @@ def main() -> None:
             if row
             else ""
         )
-        captions.append(f"#{image}: label {test.digits[image]}\nread {winners[image]} ({digit_p[image].max():.0%}){votes}")
+        captions.append(f"#{image}: label {test.digits[image]}\nread {predicted[image]} ({digit_p[image].max():.0%}){votes}")
     figure = draw_grid(test.images[wrong], captions, [image not in disputed for image in wrong], columns=7)
     path = save_figure(figure, check_file("results/remaining.png"))
-    among = len(disputed.keys() & set(wrong))
-    followed = sum(winners[image] == int(row["suggested"]) for image, row in disputed.items())
+    disputed_count = len(disputed.keys() & set(wrong))
+    agreeing = sum(predicted[image] == int(row["suggested"]) for image, row in disputed.items())
     print(
-        f"{len(wrong)} of {len(winners):,} test images are read otherwise than labelled; {among} of those labels are disputed"
+        f"{len(wrong)} of {len(predicted):,} test images are read differently from their label; "
+        f"{disputed_count} of those labels are disputed"
     )
-    print(f"of the {len(disputed)} disputed labels {followed} are read as the raters' other suggestion; the picture is {path}")
+    print(f"of the {len(disputed)} disputed labels {agreeing} are read as the raters' other suggestion; the picture is {path}")
 
 
 if __name__ == "__main__":

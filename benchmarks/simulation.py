@@ -1,6 +1,6 @@
-"""Simulated photos, scans, drawings and small pictures of digits, and pictures that hold no digit.
+"""Simulate photos, scans, drawings and small pictures of digits, and pictures that hold no digit.
 
-Sizes, pens, papers, light and the rest vary at random over wide ranges, by a seed. Nothing here was fitted to real photos.
+A seed decides sizes, pens, papers, light and the rest, at random over wide ranges. Nothing here was fitted to real photos.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ Colour = tuple[int, int, int]
 
 
 class Shown(NamedTuple):
-    """A picture and what it shows."""
+    """A picture and the digit that it shows."""
 
     picture: Image.Image | bytes
     digit: int
-    """-1 where there is none."""
+    """The digit, or -1 if there is none."""
 
 
 class Pen(NamedTuple):
-    """What a photographed figure is written with."""
+    """The pen with which a photographed figure is written."""
 
     width: tuple[float, float]
-    """From and to, as shares of the figure's size."""
+    """Smallest and largest width, as shares of the figure's size."""
     colours: tuple[Colour, ...]
     cover: tuple[float, float] = (0.85, 1.0)
     grain: float = 0.0
@@ -55,17 +55,17 @@ DESKS = ((95, 60, 35), (160, 115, 75), (35, 35, 38), (205, 200, 195), (120, 125,
 
 
 def place_ink(ink: Grey, height: int, width: int, rng: Generator) -> Grey:
-    """Ink somewhere on a sheet [height, width], with a margin where there is room for one."""
+    """Return a sheet [height, width] with the ink at a random place, and with a margin where there is room for one."""
     sheet = np.zeros((height, width))
     top = int(rng.integers(0, max(1, height - ink.shape[0] + 1)) * 0.8 + 0.1 * max(0, height - ink.shape[0]))
     left = int(rng.integers(0, max(1, width - ink.shape[1] + 1)) * 0.8 + 0.1 * max(0, width - ink.shape[1]))
-    part = ink[: height - top, : width - left]
-    sheet[top : top + part.shape[0], left : left + part.shape[1]] = part
+    visible = ink[: height - top, : width - left]
+    sheet[top : top + visible.shape[0], left : left + visible.shape[1]] = visible
     return sheet
 
 
 def rule_paper(height: int, width: int, step: float, rng: Generator) -> Grey:
-    """Printed lines 0..1 of lined or squared paper."""
+    """Return the printed lines of lined or squared paper, 0..1."""
     lines, thick = np.zeros((height, width)), max(1, round(step / 25))
     for row in np.arange(rng.uniform(0, step), height, step).astype(int):
         lines[row : row + thick] = 1
@@ -76,7 +76,7 @@ def rule_paper(height: int, width: int, step: float, rng: Generator) -> Grey:
 
 
 def find_light(height: int, width: int, rng: Generator) -> Grey:
-    """Illumination about 1: a gradient, sometimes the edge of a shadow, sometimes a vignette."""
+    """Return an illumination around 1: a gradient, sometimes with the edge of a shadow, sometimes with a vignette."""
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     angle = rng.uniform(0, 2 * np.pi)
     along = x * np.cos(angle) + y * np.sin(angle)
@@ -90,7 +90,7 @@ def find_light(height: int, width: int, rng: Generator) -> Grey:
 
 
 def show_desk(sheet: Grey, ink: Grey, rng: Generator) -> Grey:
-    """A sheet [H, W, 3] that ends before one side of the picture: beyond its slanting edge there is a desk."""
+    """Return a sheet [H, W, 3] that ends before one side of the picture. Beyond its slanting edge there is a desk."""
     height, width = ink.shape
     rows, columns = np.nonzero(ink > 0.1) if (ink > 0.1).any() else np.array([[height // 2], [width // 2]])
     gaps = (rows.min(), height - 1 - rows.max(), columns.min(), width - 1 - columns.max())
@@ -104,21 +104,21 @@ def show_desk(sheet: Grey, ink: Grey, rng: Generator) -> Grey:
 
 
 def warp_image(image: Image.Image, amount: float, rng: Generator) -> Image.Image:
-    """Seen aslant: the corners move by up to ``amount`` of the side."""
+    """Return the image seen at an angle: its corners move by up to ``amount`` of the side."""
     width, height = image.size
     corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], float)
     moved = corners + rng.uniform(-amount, amount, (4, 2)) * (width, height)
     rows = []
     for (x, y), (u, v) in zip(corners, moved, strict=True):
         rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
-    solved = np.linalg.solve(np.array(rows), moved.ravel())
+    coefficients = np.linalg.solve(np.array(rows), moved.ravel())
     fill = tuple(int(v) for v in np.asarray(image)[[0, -1, 0, -1], [0, 0, -1, -1]].mean(0))
-    how = Image.Transform.PERSPECTIVE
-    return image.transform(image.size, how, solved.tolist(), Image.Resampling.BICUBIC, fillcolor=fill)
+    perspective = Image.Transform.PERSPECTIVE
+    return image.transform(image.size, perspective, coefficients.tolist(), Image.Resampling.BICUBIC, fillcolor=fill)
 
 
 def cover_sheet(ink_of: Ink, height: int, width: int, rng: Generator) -> Grey:
-    """A sheet of paper [H, W, 3] with a figure on it, sometimes lined, sometimes dark, sometimes with desk beside it."""
+    """Return a sheet of paper [H, W, 3] with a figure on it. It is sometimes lined, sometimes dark, sometimes beside a desk."""
     size = int(min(height, width) * rng.uniform(0.25, 0.85))
     dark = rng.random() < 0.12
     pens, papers = (CHALKS, BOARDS) if dark else (PENS, PAPERS)
@@ -135,7 +135,7 @@ def cover_sheet(ink_of: Ink, height: int, width: int, rng: Generator) -> Grey:
 
 
 def take_photo(ink_of: Ink, rng: Generator) -> bytes:
-    """A phone's photo of a figure on paper, as JPEG."""
+    """Return a phone's photo of a figure on paper, as JPEG."""
     height, width = int(rng.integers(180, 900)), int(rng.integers(180, 900))
     sheet = cover_sheet(ink_of, height, width, rng)
     sheet = sheet * (find_light(height, width, rng) * rng.uniform(0.55, 1.1))[..., None]
@@ -149,7 +149,7 @@ def take_photo(ink_of: Ink, rng: Generator) -> bytes:
 
 
 def make_scan(ink_of: Ink, rng: Generator) -> Image.Image:
-    """A cut-out of a scanned page: grey, even light, little noise, 20 to 300 pixels."""
+    """Return a cut-out of a scanned page: grey, even light, little noise, 20 to 300 pixels."""
     size = int(rng.integers(16, 220))
     margin = int(size * rng.uniform(0.05, 0.8)) + 2
     ink = ink_of(size, None if rng.random() < 0.5 else rng.uniform(0.06, 0.14))
@@ -161,7 +161,10 @@ def make_scan(ink_of: Ink, rng: Generator) -> Image.Image:
 
 
 def make_drawing(ink_of: Ink, rng: Generator) -> Image.Image:
-    """Drawn with a mouse: lines of a pixel or fat brushes, both polarities, sometimes on a transparent background."""
+    """Return a mouse drawing: thin lines or fat brushes, both polarities, sometimes on a transparent background.
+
+    The thinnest lines are about a pixel wide.
+    """
     side = int(rng.choice([64, 100, 200, 280, 400, 600]))
     size = int(side * rng.uniform(0.3, 0.92))
     width = rng.choice([1.2 / size, rng.uniform(0.02, 0.06), rng.uniform(0.06, 0.14), rng.uniform(0.14, 0.26)])
@@ -181,7 +184,10 @@ def make_drawing(ink_of: Ink, rng: Generator) -> Image.Image:
 
 
 def make_small(ink_of: Ink, rng: Generator) -> Image.Image:
-    """A picture of another collection: 8x8 in 17 grey levels as UCI's, or 16x16 as USPS's, in a tight box, both polarities."""
+    """Return a picture like those of other collections: 8x8 in 17 grey levels like UCI's, or 16x16 like USPS's.
+
+    The figure fills a tight box. It is dark on bright or bright on dark.
+    """
     ink = ink_of(64, None if rng.random() < 0.5 else rng.uniform(0.08, 0.16))
     side = int(rng.choice([8, 16]))
     if rng.random() < 0.7:  # the rest is stretched to fill the square
@@ -193,7 +199,7 @@ def make_small(ink_of: Ink, rng: Generator) -> Image.Image:
     return Image.fromarray(alpha.max() - alpha if rng.random() < 0.5 else alpha)
 
 
-PARTS: dict[str, Callable[[Ink, Generator], Image.Image | bytes]] = {
+KINDS: dict[str, Callable[[Ink, Generator], Image.Image | bytes]] = {
     "photos": take_photo,
     "scans": make_scan,
     "drawings": make_drawing,
@@ -201,31 +207,31 @@ PARTS: dict[str, Callable[[Ink, Generator], Image.Image | bytes]] = {
 }
 
 
-def simulate(part: str, count: int, seed: int = 0, fonts: bool = False) -> list[Shown]:
-    """Pictures of one part; of validation images, or of handwriting fonts.
+def simulate(kind: str, count: int, seed: int = 0, fonts: bool = False) -> list[Shown]:
+    """Return simulated pictures of one kind, made from validation images or from handwriting fonts.
 
     Raises:
-        InputError: fonts are wanted, and none is installed.
+        InputError: fonts are wanted, but none is installed.
     """
-    rng = np.random.default_rng([seed, list(PARTS).index(part), fonts])
-    found, faces = find_validation(), find_fonts()
-    if fonts and not faces:
+    rng = np.random.default_rng([seed, list(KINDS).index(kind), fonts])
+    validation, font_files = find_validation(), find_fonts()
+    if fonts and not font_files:
         raise InputError("no handwriting font is installed; install Debian's fonts-breip, fonts-kristi or fonts-sjfonts")
     pictures: list[Shown] = []
     while len(pictures) < count:
-        row, digit = rng.integers(len(found.digits)), int(rng.integers(10))
+        row, digit = rng.integers(len(validation.digits)), int(rng.integers(10))
         if fonts:
-            ink_of = write_glyph(faces[rng.integers(len(faces))], str(digit))
-        elif keeps_shape(found.images[row]):
-            ink_of, digit = redraw_digit(found.images[row], rng), int(found.digits[row])
+            ink_of = write_glyph(font_files[rng.integers(len(font_files))], str(digit))
+        elif keeps_shape(validation.images[row]):
+            ink_of, digit = redraw_digit(validation.images[row], rng), int(validation.digits[row])
         else:
             continue
-        pictures.append(Shown(PARTS[part](ink_of, rng), digit))
+        pictures.append(Shown(KINDS[kind](ink_of, rng), digit))
     return pictures
 
 
 def simulate_doubtful(kind: str, count: int, seed: int = 0) -> list[Shown]:
-    """Photos, scans and drawings that hold no digit, or several."""
+    """Return photos, scans and drawings that hold no digit, or several digits."""
     rng = np.random.default_rng([seed, list(DOUBTFUL).index(kind)])
-    ways = (take_photo, make_scan, make_drawing)
-    return [Shown(ways[rng.integers(len(ways))](DOUBTFUL[kind](rng), rng), -1) for _ in range(count)]
+    makers = (take_photo, make_scan, make_drawing)
+    return [Shown(makers[rng.integers(len(makers))](DOUBTFUL[kind](rng), rng), -1) for _ in range(count)]

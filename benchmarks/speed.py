@@ -1,12 +1,12 @@
-"""How fast is it? Training and inference of our systems beside others', in one run on one machine, taking turns.
+"""Measure how fast our systems and others train and answer: in one run on one machine, taking turns.
 
     python benchmarks/speed.py train          # `fast`, its whole command, and the GPU record's network
     python benchmarks/speed.py published      # seconds of the published systems, fed as their authors fed them
     python benchmarks/speed.py infer          # images per second and latency of every system, in torch and in ONNX Runtime,
-                                              # beside the machine's own floor
+                                              # compared with the machine's own limit
 
-Rows go to speed-train.csv, speed-published.csv and speed-infer.csv in results/. Times are medians over the rounds, with
-the least and the greatest; in a round all contestants run once, in turn, so that a slow minute hits all of them.
+The rows are written to speed-train.csv, speed-published.csv and speed-infer.csv in results/. Times are medians over the rounds,
+with the least and the greatest. In a round all contestants run once, in turn, so a slow minute affects all of them.
 """
 
 from __future__ import annotations
@@ -51,17 +51,17 @@ CPU = torch.device("cpu")
 
 
 class Timed(NamedTuple):
-    """One timed training."""
+    """The time and the accuracies of one training."""
 
     seconds: float
     digit: float
-    """Test accuracy, fraction of 1."""
+    """Test accuracy of the digit, from 0 to 1."""
     sum: float | None
-    """None where a network has no such output."""
+    """Test accuracy of the sum, or None if the network has no such output."""
 
 
 def train_ours(precision: str, images: str | None) -> Timed:
-    """``fast`` as ``seesum train fast`` trains it; the clock is its ``train_seconds``."""
+    """Train ``fast`` as ``seesum train fast`` does. The time is its ``train_seconds``."""
     with tempfile.TemporaryDirectory() as place:
         run = seesum.train("fast", out=Path(place) / "run", precision=precision, images=images, plot=False, quiet=True)
         metrics = run.metrics
@@ -69,7 +69,7 @@ def train_ours(precision: str, images: str | None) -> Timed:
 
 
 def time_command(images: str | None) -> Timed:
-    """The same from Enter to exit: start of Python, imports, reading the data, training, evaluation on 100,000 pairs."""
+    """Time the whole command: start of Python, imports, reading the data, training, evaluation on 100,000 pairs."""
     with tempfile.TemporaryDirectory() as place:
         command = [sys.executable, "-m", "seesum", "train", "fast", "--out", f"{place}/run", "--no-plot", "--json"]
         command += ["--images", images] if images else []
@@ -81,12 +81,13 @@ def time_command(images: str | None) -> Timed:
 
 
 def train_record(data: Dataset) -> Timed:
-    """The network and schedule with 99.04 % in 0.76 s on a GTX 1660 Ti (tuomaso/train_mnist_fast), as published.
+    """Train the network that reached 99.04 % in 0.76 s on a GTX 1660 Ti (tuomaso/train_mnist_fast), as published.
 
-    conv5x5 1->24, max-pooling, conv3x3 24->32, max-pooling, 256 hidden; Adam 0.01 with betas (0.7, 0.9), one-cycle, batches
-    of 256, one epoch, fp32, default layout. It has the digit alone. The clock is ours: from uint8 images to the last step.
+    The network is conv5x5 1->24, max-pooling, conv3x3 24->32, max-pooling, 256 hidden units. It predicts only the digit.
+    Training uses Adam with learning rate 0.01 and betas (0.7, 0.9), one-cycle, batches of 256, one epoch, fp32 and the default
+    layout. The time is our own measurement, from uint8 images to the last step.
     """
-    torch.optim.Adam([torch.zeros(1, requires_grad=True)])  # imports the compiler, and imports are not counted
+    torch.optim.Adam([torch.zeros(1, requires_grad=True)])  # this imports the compiler, and imports are not counted
     torch.manual_seed(0)
     clock = time.perf_counter()
     network = nn.Sequential(
@@ -112,33 +113,33 @@ def train_record(data: Dataset) -> Timed:
 
 
 class PicturesWithAddends(TorchDataset[tuple[Tensor, int, int, int]]):
-    """An ordinary data set: a PIL image for each sample, transformed when it is read, with an addend chosen then."""
+    """An ordinary data set of PIL images. Each is transformed when it is read, and gets a random addend then."""
 
-    def __init__(self, part: LabelledImages, recipe: Recipe) -> None:
-        """Keep the pictures."""
-        self.pictures = [Image.fromarray(image) for image in part.images]
-        self.digits, self.recipe, self.operation = part.digits, recipe, OPERATIONS[recipe.operation]
+    def __init__(self, labelled: LabelledImages, recipe: Recipe) -> None:
+        """Convert the images to PIL images."""
+        self.pictures = [Image.fromarray(image) for image in labelled.images]
+        self.digits, self.recipe, self.operation = labelled.digits, recipe, OPERATIONS[recipe.operation]
         self.rng = np.random.default_rng(recipe.seed)
 
     def __len__(self) -> int:
-        """Number of samples."""
+        """Return the number of samples."""
         return len(self.pictures)
 
     def __getitem__(self, place: int) -> tuple[Tensor, int, int, int]:
-        """Image [1, 28, 28], addend, digit, answer class."""
+        """Return the image [1, 28, 28], addend, digit and answer class of a sample."""
         pixels = torch.from_numpy(np.array(self.pictures[place], np.uint8)).unsqueeze(0).float().div(255)
         image = (pixels - self.recipe.mean) / self.recipe.std
         digit, addend = self.digits[place], draw_addends(1, self.rng)[0]
         return image, int(addend), int(digit), int(self.operation.classify(digit, addend))
 
 
-def train_as_published(name: str, part: LabelledImages, test: LabelledImages) -> Timed:
-    """One epoch over a part with a system's recipe, a ``DataLoader`` and a per-sample ``Dataset``, as its author did."""
+def train_as_published(name: str, labelled: LabelledImages, test: LabelledImages) -> Timed:
+    """Train one epoch with a system's recipe, a ``DataLoader`` and a per-sample ``Dataset``, as its author did."""
     recipe = find_system(name).recipe
     torch.manual_seed(0)
     network = build_network(recipe)
     optimiser = build_optimiser(network, recipe)
-    loader = DataLoader(PicturesWithAddends(part, recipe), recipe.batch_size, shuffle=True)
+    loader = DataLoader(PicturesWithAddends(labelled, recipe), recipe.batch_size, shuffle=True)
     clock = time.perf_counter()
     for image, addend, digit, answer in loader:
         loss = compute_loss(network(image, addend), addend, digit, answer, recipe)
@@ -150,15 +151,18 @@ def train_as_published(name: str, part: LabelledImages, test: LabelledImages) ->
 
 
 def time_published(data: Dataset, images: int, rounds: int, wanted: Sequence[str]) -> list[dict[str, Any]]:
-    """Published systems beside ``fast``: timed over some images, from which an epoch and the whole training follow."""
-    part = LabelledImages(data.train.images[:images], data.train.digits[:images])
+    """Time the published systems and ``fast``, and return a row for each.
+
+    The published systems train on some of the images. The times of an epoch and of the whole training are computed from that.
+    """
+    labelled = LabelledImages(data.train.images[:images], data.train.digits[:images])
     names = [name for name in wanted if find_system(name).published]
     ours: list[Timed] = []
     timed: dict[str, list[Timed]] = {name: [] for name in names}
     for _ in range(rounds):
         ours.append(train_ours("auto", None))
         for name in names:
-            timed[name].append(train_as_published(name, part, data.test))
+            timed[name].append(train_as_published(name, labelled, data.test))
             print(f"{name}: {timed[name][-1].seconds:.1f} s for {images:,} images", flush=True)
     fast = statistics.median(one.seconds for one in ours)
     rows = [_describe_training("fast", 1, ours[-1], fast, fast, find_system("fast").result, rounds)]
@@ -186,7 +190,7 @@ def _describe_training(
 
 
 def time_training(contestants: dict[str, Callable[[], Timed]], rounds: int) -> list[dict[str, Any]]:
-    """Let all contestants train in turn; a row for each, with ratios to the first, taken round by round."""
+    """Let all contestants train in turn. Return a row for each, with ratios to the first contestant in each round."""
     results: dict[str, list[Timed]] = {name: [] for name in contestants}
     for count in range(1, rounds + 1):
         for name, train in contestants.items():
@@ -212,7 +216,7 @@ def time_training(contestants: dict[str, Callable[[], Timed]], rounds: int) -> l
 
 
 def count_operations(network: Network) -> int:
-    """Multiplications and additions for one image: of convolutions and linear layers, which are nearly all."""
+    """Count the multiplications and additions for one image in convolutions and linear layers. These are nearly all."""
     total = 0
 
     def count(module: nn.Module, _: Any, result: Tensor) -> None:
@@ -231,16 +235,20 @@ def count_operations(network: Network) -> int:
 
 
 def measure_product_rate(side: int = 1024, rounds: int = 20) -> float:
-    """Operations a second of this machine in an fp32 product of two square matrices: the floor that arithmetic sets."""
+    """Return this machine's operations per second in an fp32 product of two square matrices.
+
+    From it follows the least time that the arithmetic of a network takes, which the rows call the floor.
+    """
     one, other = torch.randn(side, side), torch.randn(side, side)
     seconds = [_time(lambda: one @ other) for _ in range(rounds)]
     return 2 * side**3 / statistics.median(seconds)
 
 
 def time_inference(data: Dataset, rounds: int, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Images per second in batches of 1,000, and the latency of one image, of systems in turn, fp32.
+    """Measure images per second in batches of 1,000 and the latency of one image. The systems take turns, in fp32.
 
-    In torch (eager, channels_last, images normalised beforehand) and in ONNX Runtime (the exported graph, from uint8).
+    torch runs eagerly, in channels_last, on images that are normalised beforehand. ONNX Runtime runs the exported graph, from
+    uint8.
     """
     networks = {name: build_network(find_system(name).recipe).eval() for name in names}
     models = {name: _export_untrained(name, network) for name, network in networks.items()}
@@ -284,7 +292,7 @@ def _export_untrained(name: str, network: Network) -> OnnxModel:
 
 
 def _time_ones(works: Sequence[Callable[[], object]]) -> float:
-    """Median seconds, after five that warm up."""
+    """Return the median of the seconds, without the first five, which warm up."""
     return statistics.median([_time(work) for work in works][5:])
 
 
@@ -303,25 +311,28 @@ def _spread(name: str, values: list[float]) -> dict[str, str]:
 
 
 def main() -> None:
-    """Parse, measure, print and store."""
+    """Parse the command line, measure, print the rows and store them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     measured = [name for name, system in SYSTEMS.items() if system.result]
-    parser.add_argument("what", choices=["train", "published", "infer"])
-    parser.add_argument("--rounds", type=int, help="default: 9, but 1 of published")
-    parser.add_argument("--images", type=int, help="fewer images (or systems): a trial, whose rows are not stored")
-    parser.add_argument("--systems", nargs="+", default=measured, help="of infer and published; default: all with a result")
-    parser.add_argument("--out", default="results", help="folder of the CSV")
-    given = parser.parse_args()
+    parser.add_argument("what", choices=["train", "published", "infer"], help="the measurement to run")
+    parser.add_argument("--rounds", type=int, help="rounds; default: 9, but 1 for published")
+    parser.add_argument("--images", type=int, help="train on this many images; with this option, the rows are not stored")
+    systems_help = "systems for infer and published; default: all that have a result; with others, the rows are not stored"
+    parser.add_argument("--systems", nargs="+", default=measured, help=systems_help)
+    parser.add_argument("--out", default="results", help="folder for the CSV")
+    arguments = parser.parse_args()
     data = seesum.load_mnist()
-    few = None if given.images is None else str(given.images)
-    if given.what == "infer":
-        rows = time_inference(data, given.rounds or 9, given.systems)
-    elif given.what == "published":
-        rows = time_published(data, given.images or 10_000, given.rounds or 1, given.systems)
+    few = None if arguments.images is None else str(arguments.images)
+    if arguments.what == "infer":
+        rows = time_inference(data, arguments.rounds or 9, arguments.systems)
+    elif arguments.what == "published":
+        rows = time_published(data, arguments.images or 10_000, arguments.rounds or 1, arguments.systems)
     else:
-        if given.images is not None:
+        if arguments.images is not None:
             data = Dataset(
-                LabelledImages(data.train.images[: given.images], data.train.digits[: given.images]), data.test, data.sha256
+                LabelledImages(data.train.images[: arguments.images], data.train.digits[: arguments.images]),
+                data.test,
+                data.sha256,
             )
         contestants: dict[str, Callable[[], Timed]] = {
             "fast": partial(train_ours, "auto", few),
@@ -329,11 +340,11 @@ def main() -> None:
             "seesum train fast, Enter to exit": partial(time_command, few),
             "the GPU record's network": partial(train_record, data),
         }
-        rows = time_training(contestants, given.rounds or 9)
+        rows = time_training(contestants, arguments.rounds or 9)
     print_rows(rows, *rows[0])
-    if given.images is None and given.systems == measured:
+    if arguments.images is None and arguments.systems == measured:
         origin = origin_columns("threads", "python", "torch")
-        path = Path(given.out) / f"speed-{given.what}.csv"
+        path = Path(arguments.out) / f"speed-{arguments.what}.csv"
         write_csv(path, [{**origin, **row} for row in rows])
         print(f"The rows are in {path}")
 

@@ -1,9 +1,9 @@
-"""The synthetic images that training adds to MNIST: a row for each digit with all its glyphs, then non-digits.
+"""Show the synthetic images that training adds to MNIST: a row for each digit with all its glyphs, then non-digits.
 
     python benchmarks/synthetic.py                     # writes docs/synthetic.png
     python benchmarks/synthetic.py synthetic.png --seed 1
 
-Look at it after every change of glyphs: an image that a person would read otherwise must not be trained on.
+Look at the picture after every change of glyphs. Images that a person would read differently must not be trained on.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from PIL import Image
 from seesum.data.glyphs import DIGITS
 from seesum.data.rendering import TRACE, render_non_digits, render_traces, trace_glyph, vary_handwriting
 
-COLUMNS, BLANKS = 20, 3
+COLUMNS, NON_DIGIT_ROWS = 20, 3
 """Images in a row, and rows of non-digits."""
 
 
 def main() -> None:
-    """Draw, and write the picture."""
+    """Render the images, and write the picture."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("path", nargs="?", type=Path, default=Path("docs/synthetic.png"))
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    rng = np.random.default_rng(options.seed)
+    parser.add_argument("path", nargs="?", type=Path, default=Path("docs/synthetic.png"), help="the PNG file")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the images")
+    arguments = parser.parse_args()
+    rng = np.random.default_rng(arguments.seed)
     rows = []
     for glyphs in DIGITS.values():
         traces = [trace_glyph(glyphs[place % len(glyphs)], 1, TRACE, rng) for place in range(COLUMNS)]
         rows.append(render_traces(vary_handwriting(np.concatenate(traces), rng), rng))
-    blanks = render_non_digits(COLUMNS * BLANKS, rng)
-    rows += np.split(blanks[rng.permutation(len(blanks))], BLANKS)
+    others = render_non_digits(COLUMNS * NON_DIGIT_ROWS, rng)
+    rows += np.split(others[rng.permutation(len(others))], NON_DIGIT_ROWS)
     sheet = 255 - np.concatenate([np.concatenate(list(row), 1) for row in rows])
     picture = Image.fromarray(sheet).resize((2 * sheet.shape[1], 2 * sheet.shape[0]), Image.Resampling.BICUBIC)
-    picture.quantize(16).save(options.path, optimize=True)
-    print(f"The picture is {options.path}")
+    picture.quantize(16).save(arguments.path, optimize=True)
+    print(f"The picture is {arguments.path}")
 
 
 if __name__ == "__main__":

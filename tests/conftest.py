@@ -1,4 +1,4 @@
-"""What tests share: a small data set on disk, and one small finished run."""
+"""What tests share: a small data set on disk, a small finished run, the command line, a reader and a server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side, a core each: torch must not take them all
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run in parallel, one core each, so torch must not use all cores
 
 import seesum
 from seesum.cli import app as cli
@@ -25,13 +25,13 @@ from seesum.runs.run import Run
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:
-    """An IDX file of unsigned bytes."""
+    """Write an IDX file of unsigned bytes."""
     header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
     path.write_bytes(header + array.astype(np.uint8).tobytes())
 
 
 def write_folder(folder: Path, train: LabelledImages, test: LabelledImages) -> Path:
-    """The four files of a data set under MNIST's names."""
+    """Write the four files of a data set under MNIST's names."""
     folder.mkdir(parents=True, exist_ok=True)
     naming = NAMINGS["MNIST"]
     write_idx(folder / naming.train_images, train.images)
@@ -43,7 +43,7 @@ def write_folder(folder: Path, train: LabelledImages, test: LabelledImages) -> P
 
 @pytest.fixture(scope="session", autouse=True)
 def plain_terminal() -> None:
-    """Output of a fixed width, whatever the terminal of the one who tests."""
+    """Fix the width of the output, whatever the terminal is."""
     os.environ["COLUMNS"] = "200"
 
 
@@ -54,7 +54,7 @@ def mnist() -> Dataset:
 
 @pytest.fixture(scope="session")
 def small_data(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """600 training and 100 test images as IDX files."""
+    """Return a folder with 600 training and 100 test images as IDX files."""
     train = LabelledImages(mnist.train.images[:600], mnist.train.digits[:600])
     return write_folder(
         tmp_path_factory.mktemp("data") / "small", train, LabelledImages(mnist.test.images[:100], mnist.test.digits[:100])
@@ -63,19 +63,19 @@ def small_data(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """``fast`` on 6,000 images: enough to read most digits, trained in half a second."""
+    """Train ``fast`` on 6,000 images. That takes half a second, and is enough to read most digits."""
     return seesum.train("fast", images="6000", batch_size=64, out=tmp_path_factory.mktemp("run") / "small", quiet=True)
 
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty current directory."""
+    """Make an empty directory the current one."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 class Done:
-    """What a command gave."""
+    """The exit code and the output of a command."""
 
     def __init__(self, code: int, out: str, err: str) -> None:
         self.code, self.out, self.err = code, out, err
@@ -102,25 +102,25 @@ def command(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture(scope="session")
 def reader() -> seesum.Reader:
-    """Of the shipped ``fast``."""
+    """Return a reader of the shipped ``fast``."""
     return seesum.Reader.load("fast")
 
 
 class Server:
-    """``seesum serve`` as a process of its own."""
+    """``seesum serve`` as a separate process."""
 
     def __init__(self, process: subprocess.Popen[str], address: str) -> None:
         self.process, self.address = process, address
 
     def stop(self) -> int:
-        """SIGTERM, and the exit code."""
+        """Send SIGTERM, and return the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(40)
 
 
 @contextmanager
 def start_server(*words: object, code: str = "") -> Iterator[Server]:
-    """A server on a free port, with options of the command or, as Python, a call of ``serve`` instead of it."""
+    """Start a server on a free port: the command with options, or Python code that calls ``serve``."""
     start = ["-c", code] if code else ["-m", "seesum", "serve", *map(str, words), "--port", "0", "--json"]
     process = subprocess.Popen([sys.executable, *start], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""Digits as strokes that several tests prepare, and how much alike the results are."""
+"""Strokes of digits that several tests use as pictures, and a measure of how similar two images are."""
 
 from __future__ import annotations
 
@@ -39,5 +39,5 @@ def move_strokes(strokes: Strokes, right: float, down: float = 0, scale: float =
 
 
 def alike(first: NDArray[Any], second: NDArray[Any]) -> float:
-    """Correlation of the pixels of two images."""
+    """Return the correlation of the pixels of two images."""
     return float(np.corrcoef(first.ravel().astype(float), second.ravel().astype(float))[0, 1])

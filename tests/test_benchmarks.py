@@ -1,4 +1,4 @@
-"""benchmarks/: each runs to its end in a small form, whatever it measures."""
+"""benchmarks/*.py: each script runs to its end, with few images or rounds."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def test_photos_as_files(tmp_path: Path) -> None:
     run_script(tmp_path, "photos.py", "write", "pictures", "--count", "2")
     files = sorted(path.relative_to(tmp_path / "pictures") for path in tmp_path.rglob("*-*.*"))
     assert {path.name for path in files} == {
-        f"{part}-{number}.{kind}"
-        for part, kind in (("photos", "jpg"), ("scans", "png"), ("drawings", "png"), ("small", "png"))
+        f"{kind}-{number}.{suffix}"
+        for kind, suffix in (("photos", "jpg"), ("scans", "png"), ("drawings", "png"), ("small", "png"))
         for number in (0, 1)
     }
     assert all(path.parent.name in "0123456789" for path in files)
@@ -98,7 +98,7 @@ def test_photos(tmp_path: Path) -> None:
         assert path.read_bytes() == (tmp_path / "pictures" / path.relative_to(tmp_path / "again")).read_bytes()
 
 
-def test_photos_are_not_read_by_who_has_seen_them(tmp_path: Path) -> None:
+def test_a_run_that_was_trained_on_the_simulated_images_is_refused(tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "benchmarks" / "photos.py"), "doubts", "--run", "fast", "--count", "1"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode != 0

@@ -1,4 +1,4 @@
-"""What the documents show is run here: every command, the long ones in a small form, and the Python example."""
+"""README.md, CONTRIBUTING.md and results/README.md: every command that they show, in a small form, and the Python example."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SMALL = {
     "reproduce": ["--epochs", "1", "--images", "64", "--seeds", "1"],
     "compare": ["--epochs", "1", "--images", "64", "--seeds", "1"],
 }
-"""Options that make a command small; click takes the last of an option given twice."""
+"""Options that make a command small. If an option is given twice, click takes the last."""
 
 
 def find_blocks(path: Path, language: str) -> list[str]:
@@ -47,7 +47,7 @@ def find_commands(start: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, small_run: Run, small_data: Path) -> Path:
-    """A user's directory: a finished run, the examples, a folder of results, a folder of IDX files."""
+    """Make a user's directory: a finished run, the examples, a folder of results, a folder of IDX files."""
     place = tmp_path_factory.mktemp("user")
     shutil.copytree(small_run.directory, place / "runs" / "first")
     shutil.copytree(ROOT / "examples", place / "examples")
@@ -58,7 +58,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, small_run: Run, small_data: 
 
 
 def list_commands() -> list[Any]:
-    """Every command shown. Those that results/README.md alone shows are the same verbs again, at length: they are slow."""
+    """Return every command. Those that only results/README.md shows are long versions of the others, and are marked slow."""
     at_length = "\n".join(find_blocks(ROOT / "results" / "README.md", "sh")).splitlines()
     short = "\n".join(block for path in DOCUMENTS[:2] for block in find_blocks(path, "sh"))
     return [
@@ -133,7 +133,7 @@ def test_the_readme_has_a_row_for_every_system_with_its_result() -> None:
 
 
 def test_the_readme_shows_the_published_rows() -> None:
-    """Each reproduced figure in the README's table is one of results/published.csv."""
+    """Each reproduced figure in the README's table must be in results/published.csv."""
     readme = (ROOT / "README.md").read_text()
     rows = {
         (row["system"], row["output"], row["on"], row["epoch"]): row for row in read_csv(ROOT / "results" / "published.csv")

@@ -1,4 +1,4 @@
-"""What ``import seesum`` gives, and the wheel that carries it."""
+"""seesum/__init__.py: the public names, and the wheel that contains the package."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_importing_costs_nothing() -> None:
 
 
 def test_wheel_in_a_bare_environment(tmp_path: Path) -> None:
-    """The environment has only the wheel; what the wheel needs is lent to it from this one through PYTHONPATH."""
+    """The environment contains only the wheel. It borrows the dependencies from this environment through PYTHONPATH."""
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
@@ -61,15 +61,19 @@ def test_wheel_in_a_bare_environment(tmp_path: Path) -> None:
     install = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", str(wheel)]
     subprocess.run(install, check=True, capture_output=True)
     alone = "import seesum; print(seesum.__file__, seesum.__version__)"
-    own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    told = subprocess.run([str(python), "-c", alone], check=True, capture_output=True, text=True, cwd=tmp_path, env=own).stdout
-    assert str(bare) in told
-    assert seesum.__version__ in told
+    without = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    printed = subprocess.run(
+        [str(python), "-c", alone], check=True, capture_output=True, text=True, cwd=tmp_path, env=without
+    ).stdout
+    assert str(bare) in printed
+    assert seesum.__version__ in printed
 
-    lent = {**os.environ, "PYTHONPATH": sysconfig.get_paths()["purelib"], "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    borrowing = {**os.environ, "PYTHONPATH": sysconfig.get_paths()["purelib"], "XDG_CACHE_HOME": str(tmp_path / "cache")}
     code = "import seesum; assert 'bare' in seesum.__file__; print(len(seesum.load_mnist().train.digits))"
-    told = subprocess.run([str(python), "-c", code], check=True, capture_output=True, text=True, env=lent, cwd=tmp_path).stdout
-    assert told == "60000\n"
+    printed = subprocess.run(
+        [str(python), "-c", code], check=True, capture_output=True, text=True, env=borrowing, cwd=tmp_path
+    ).stdout
+    assert printed == "60000\n"
     command = [str(bare / "bin" / "seesum"), "--version"]
-    told = subprocess.run(command, check=True, capture_output=True, text=True, env=lent, cwd=tmp_path).stdout
-    assert told == f"seesum {seesum.__version__}\n"
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, env=borrowing, cwd=tmp_path).stdout
+    assert printed == f"seesum {seesum.__version__}\n"

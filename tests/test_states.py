@@ -1,10 +1,11 @@
-"""Public functions leave the caller's world as it was, and work in whatever state they find it."""
+"""seesum/__init__.py: public functions do not change global state, and work whatever that state is."""
 
 from __future__ import annotations
 
 import logging
 import os
 import random
+import shutil
 import signal
 import warnings
 from collections.abc import Callable, Iterator
@@ -28,7 +29,7 @@ QUICK: dict[str, Any] = {"images": "64", "epochs": 1, "quiet": True}
 
 
 def look_around() -> dict[str, Any]:
-    """Everything of the process that a library might change behind the caller's back."""
+    """Return everything in the process that a library might change without the caller's knowledge."""
     from matplotlib import pyplot
 
     return {
@@ -76,7 +77,8 @@ FUNCTIONS: dict[str, Callable[[seesum.Run, Path], Any]] = {
 
 def calibrate(run: seesum.Run, data: Path) -> Any:
     twin = seesum.train("fast", data=data, split="validate", plot=False, quiet=True)
-    return seesum.calibrate(run, twin=twin, target=0.5, data=data)
+    own = seesum.Run(shutil.copytree(run.directory, "calibrated"))  # the run is shared with other tests
+    return seesum.calibrate(own, twin=twin, target=0.5, data=data)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +89,7 @@ def own_run(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> seesu
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow if name == "compare" else ()) for name in FUNCTIONS]
 )
-def test_the_world_is_as_it_was(name: str, own_run: seesum.Run, small_data: Path, elsewhere: Path) -> None:
+def test_global_state_is_unchanged(name: str, own_run: seesum.Run, small_data: Path, elsewhere: Path) -> None:
     for public in seesum.__all__:
         getattr(seesum, public)
     before = look_around()
@@ -159,17 +161,17 @@ def test_export_and_report_do_not_depend_on_torchs_settings(
 
 
 def test_an_adder_gets_float32_from_any_encoder() -> None:
-    """An adder of one's own need not convert what an encoder in bf16 gives."""
+    """A user's own adder need not convert the output of an encoder in bf16."""
     network = build_network(seesum.Recipe("fast"))
-    given: list[torch.dtype] = []
+    dtypes: list[torch.dtype] = []
 
-    class Watching(Adder):
+    class Recording(Adder):
         def forward(self, features: torch.Tensor, digit_logits: torch.Tensor | None, addend: torch.Tensor) -> Any:  # noqa: ARG002
             assert digit_logits is not None
-            given.extend((features.dtype, digit_logits.dtype))
+            dtypes.extend((features.dtype, digit_logits.dtype))
             return None
 
-    network.adder = Watching(128, seesum.Reader.load("fast").operation)
+    network.adder = Recording(128, seesum.Reader.load("fast").operation)
     features = torch.zeros(2, 128, dtype=torch.bfloat16)
     network.add(Encoded(features, nn.Linear(128, 10).bfloat16()(features)), torch.zeros(2, dtype=torch.int64))
-    assert given == [torch.float32, torch.float32]
+    assert dtypes == [torch.float32, torch.float32]

@@ -1,4 +1,4 @@
-"""base/environment.py: threads that wait, a user's own settings, and nothing that is reported to anybody."""
+"""base/environment.py: threads that wait, a user's own settings, and no telemetry."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SERVE = ["-m", "seesum", "serve", "--port", "0"]
 
 
 def make_environment(home: Path, **more: str) -> dict[str, str]:
-    """A new user's environment. On a build server (CI) ONNX Runtime would be silent by itself."""
+    """Return a new user's environment. On a build server (CI), ONNX Runtime would be silent by itself."""
     names = ("CI", "HOME", "XDG_CACHE_HOME", "OMP_NUM_THREADS", TELEMETRY, *SPIN_SETTINGS)
     return {name: value for name, value in os.environ.items() if name not in names} | {"HOME": str(home), **more}
 

@@ -84,3 +84,16 @@ def test_no_pickle_in_the_package() -> None:
     for path in package.rglob("*.py"):
         code = [line for line in path.read_text().splitlines() if "never pickle" not in line]
         assert not [line for line in code if any(word in line for word in words)], path
+
+
+def test_a_failed_rename_leaves_no_other_file(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "full").touch()
+    with pytest.raises(OSError, match="x"):
+        write_atomically(tmp_path / "x", "new")
+    assert list(tmp_path.iterdir()) == [tmp_path / "x"]
+
+
+def test_a_text_may_hold_a_name_that_is_no_utf8(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "x", os.fsdecode(b"\xff") + "é")
+    assert (tmp_path / "x").read_text(encoding="utf-8") == "\\udcffé"

@@ -1,4 +1,4 @@
-"""cli/ as a user meets it: what each command prints, and one sentence for each mistake."""
+"""cli/*.py: what each command prints, and one sentence for each mistake."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def measure(path: str) -> int:
-    """Width of a picture in pixels."""
+    """Return the width of a picture in pixels."""
     with Image.open(path) as image:
         return image.width
 
@@ -171,6 +171,11 @@ def test_interrupted_run_is_kept_and_resumed(elsewhere: Path) -> None:
 
 MISTAKES: dict[str, tuple[list[str], str]] = {
     "unknown system": (["train", "abacus"], "known are squeeze, wide"),
+    "misspelt system": (["train", "fsat"], "there is no system 'fsat' (did you mean 'fast'?); known are"),
+    "misspelt field": (["train", "--set", "epoch=3"], "no field 'epoch' (did you mean 'epochs'?)"),
+    "misspelt command": (["trian"], "Did you mean 'train'?"),
+    "rate in words": (["train", "--lr", "abc"], "--lr is 'abc'; expected a number\n"),
+    "half an epoch": (["train", "--epochs", "1.5"], "--epochs is '1.5'; expected a whole number\n"),
     "unknown system of a study": (["study", "abacus"], "known are squeeze, wide"),
     "unknown command": (["fly"], "fly"),
     "unknown flag": (["train", "--wings", "2"], "--wings"),
@@ -270,7 +275,7 @@ def tableless(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.mark.parametrize("pattern", ["digits/*", "digits/**.png", "**/*.png"])
 def test_patterns_fit_pictures_alone(command: Any, elsewhere: Path, pattern: str) -> None:
-    """No folders, and nothing hidden, as file managers leave it behind."""
+    """Folders and hidden files are left out. File managers leave hidden files behind."""
     (elsewhere / "digits" / "folder").mkdir(parents=True)
     (elsewhere / "digits" / ".DS_Store").write_text("no picture")
     for name in ("b.png", "a.png"):

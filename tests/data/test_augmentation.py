@@ -13,7 +13,7 @@ from seesum.data.augmentation import augment, change_stroke_width, draw_line_pie
 from seesum.data.idx import Dataset
 
 MILD = {"rotate": 10.0, "brightness": 0.2, "contrast": 0.2, "elastic": 0.5, "shift": 0.1}
-"""For fields that are no share, a value; shares are taken as almost all images, others as a tenth."""
+"""Values of fields that are not a share of the images. Shares are almost 1, and all other fields are 0.1."""
 EACH = ("low_resolution", "stroke_width", "blur", "stroke_gaps", "clutter")
 
 
@@ -26,7 +26,7 @@ def generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
-def test_nothing_changes_nothing_and_draws_nothing(pixels: torch.Tensor) -> None:
+def test_no_augmentation_changes_nothing_and_uses_no_random_numbers(pixels: torch.Tensor) -> None:
     used = generator()
     assert torch.equal(augment(pixels, Augmentation(), used), pixels)
     assert torch.equal(used.get_state(), generator().get_state())
@@ -37,7 +37,7 @@ def test_each_field_changes_something_within_grey_levels(pixels: torch.Tensor, f
     before = pixels.clone()
     value = 0.999999 if field in EACH else MILD.get(field, 0.1)
     changed = augment(pixels, Augmentation(**{field: value}), generator())
-    assert torch.equal(pixels, before), "what is given stays as it is"
+    assert torch.equal(pixels, before), "the input stays as it is"
     assert changed.shape == pixels.shape
     assert torch.isfinite(changed).all()
     assert changed.min() >= 0
@@ -54,14 +54,14 @@ def test_a_share_is_of_the_images(mnist: Dataset, field: str) -> None:
     assert 0.1 < share < 0.32
 
 
-def test_far_images_go_three_times_as_far() -> None:
+def test_extreme_images_move_three_times_as_much() -> None:
     dot = torch.zeros(4000, 1, 28, 28)
     dot[:, :, 14, 14] = 255
     moved = augment(dot, Augmentation(shift=0.05, extreme=0.5), generator())
     offsets = ((moved[:, 0].sum(1) * torch.arange(28.0)).sum(1) / moved.sum((1, 2, 3)) - 14).abs()
     assert offsets.max() <= 4.21
     assert offsets.max() > 3.8
-    near = (offsets <= 1.41).float().mean()  # all of one half, a third of the other
+    near = (offsets <= 1.41).float().mean()  # all of one half, and a third of the other
     assert near == pytest.approx(2 / 3, abs=0.03)
 
 
@@ -74,7 +74,7 @@ def test_blank_and_full_images_stay_finite(level: int) -> None:
     assert changed.max() <= 255.001
 
 
-def test_pens_go_both_ways_and_leave_something_to_read() -> None:
+def test_strokes_become_thicker_or_thinner_and_stay_readable() -> None:
     bar = torch.zeros(500, 1, 28, 28)
     bar[:, :, 4:24, 12:15] = 255
     ink = change_stroke_width(bar, generator()).sum((1, 2, 3)) / bar.sum((1, 2, 3))
@@ -86,7 +86,7 @@ def test_pens_go_both_ways_and_leave_something_to_read() -> None:
     assert (change_stroke_width(hair, generator()).sum((1, 2, 3)) > hair.sum((1, 2, 3)) / 2).all(), "thin strokes are not lost"
 
 
-def test_pieces_are_as_long_and_wide_as_said() -> None:
+def test_line_pieces_have_their_length_and_width() -> None:
     shape = (300, 1)
     pieces = draw_line_pieces(torch.full(shape, 4.0), torch.full(shape, 1.0), torch.zeros(shape), 0.0, generator())
     areas = pieces.sum((1, 2, 3))
@@ -96,7 +96,7 @@ def test_pieces_are_as_long_and_wide_as_said() -> None:
     assert (pieces[there].amax((1, 2, 3)) == 1).all()
 
 
-def test_augmentation_of_nothing_changes_nothing(mnist: Dataset) -> None:
+def test_a_tiny_rotation_changes_nothing(mnist: Dataset) -> None:
     pixels = torch.from_numpy(mnist.train.images[:4]).unsqueeze(1).float()
     turned = augment(pixels, Augmentation(rotate=1e-9), torch.Generator())
     assert torch.allclose(turned, pixels, atol=0.05)

@@ -16,9 +16,9 @@ CPU = torch.device("cpu")
 
 
 def make_batches(mnist: Dataset, count: int, **changes: object) -> Batches:
-    part = LabelledImages(mnist.train.images[:count], mnist.train.digits[:count])
+    labelled = LabelledImages(mnist.train.images[:count], mnist.train.digits[:count])
     recipe = Recipe("fast", batch_size=16).replaced(changes)
-    return Batches(part, recipe, CPU, torch.Generator().manual_seed(recipe.seed))
+    return Batches(labelled, recipe, CPU, torch.Generator().manual_seed(recipe.seed))
 
 
 def test_an_epoch_has_every_sample_once(mnist: Dataset) -> None:

@@ -13,9 +13,10 @@ import numpy as np
 import platformdirs
 import pytest
 
-from conftest import write_idx
+import seesum
+from conftest import write_folder, write_idx
 from seesum.base.errors import InputError
-from seesum.data.idx import CANONICAL_SHA256, NAMINGS, Dataset, load_mnist, parse_idx
+from seesum.data.idx import CANONICAL_SHA256, NAMINGS, Dataset, LabelledImages, load_mnist, parse_idx
 
 
 def test_embedded_is_mnist(mnist: Dataset) -> None:
@@ -58,6 +59,14 @@ def test_folder_plain_and_compressed(small_data: Path, tmp_path: Path, suffix: s
     assert np.array_equal(plain.train.images, read.train.images)
     assert np.array_equal(plain.test.digits, read.test.digits)
     assert plain.sha256 == read.sha256
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz", ".xz"])
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, lzma.compress])
+def test_content_counts_not_the_name(small_data: Path, tmp_path: Path, suffix: str, compress: object) -> None:
+    for path in small_data.iterdir():
+        (tmp_path / (path.name + suffix)).write_bytes(compress(path.read_bytes()))  # type: ignore[operator]
+    assert np.array_equal(load_mnist(small_data).train.images, load_mnist(tmp_path).train.images)
 
 
 def test_dotted_names(small_data: Path, tmp_path: Path) -> None:
@@ -141,12 +150,71 @@ def test_labels_out_of_range(small_data: Path, tmp_path: Path) -> None:
         load_mnist(folder)
 
 
+def test_labels_from_1_to_10_are_explained(small_data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(small_data, folder)
+    write_idx(folder / "t10k-labels-idx1-ubyte", np.arange(100) % 10 + 1)
+    with pytest.raises(InputError, match=r"t10k-labels.*labels from 1 to 10 \(a 10 may stand for the digit 0\)"):
+        load_mnist(folder)
+
+
+@pytest.mark.parametrize("labels", [0, 100])
+def test_empty_images_are_named(small_data: Path, tmp_path: Path, labels: int) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(small_data, folder)
+    write_idx(folder / "t10k-images-idx3-ubyte", np.zeros((0, 28, 28)))
+    write_idx(folder / "t10k-labels-idx1-ubyte", np.zeros(labels))
+    with pytest.raises(InputError, match="t10k-images-idx3-ubyte holds no images"):
+        load_mnist(folder)
+
+
+def test_labels_without_columns_are_named(small_data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(small_data, folder)
+    write_idx(folder / "t10k-labels-idx1-ubyte", np.zeros((100, 0)))
+    with pytest.raises(InputError, match="not one label per image"):
+        load_mnist(folder)
+
+
 def test_images_and_labels_must_be_equal_in_number(small_data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(small_data, folder)
     write_idx(folder / "t10k-labels-idx1-ubyte", np.zeros(99))
-    with pytest.raises(InputError, match="99 labels for 100 images"):
+    with pytest.raises(InputError, match="99 labels for 100 images of t10k-images-idx3-ubyte"):
         load_mnist(folder)
+
+
+def test_black_ink_on_white_is_found_and_turned(mnist: Dataset, small_data: Path, tmp_path: Path) -> None:
+    digits = mnist.train.digits[:600]
+    white = LabelledImages(255 - mnist.train.images[:600], digits)
+    folder = write_folder(tmp_path / "white", white, white)
+    with pytest.raises(InputError, match=r"training images of .* are black ink on white.*--invert"):
+        load_mnist(folder)
+    assert np.array_equal(load_mnist(folder, invert=True).test.images, mnist.train.images[:600])
+    with pytest.raises(InputError, match="leave --invert"):
+        load_mnist(small_data, invert=True)
+    with pytest.raises(InputError, match="embedded MNIST is bright ink"):
+        load_mnist(invert=True)
+    few = LabelledImages(white.images[:49], digits[:49])
+    assert len(load_mnist(write_folder(tmp_path / "few", few, few)).train.digits) == 49
+
+
+def test_run_remembers_that_its_images_were_inverted(mnist: Dataset, tmp_path: Path) -> None:
+    white = LabelledImages(255 - mnist.train.images[:600], mnist.train.digits[:600])
+    folder = write_folder(tmp_path / "white", white, white)
+    run = seesum.train("fast", data=folder, invert=True, epochs=1, batch_size=64, out=tmp_path / "run", plot=False, quiet=True)
+    assert run.info["data"]["invert"] is True
+    assert "--invert" in run.info["command"]
+    assert np.array_equal(run.load_splits().evaluation_images(True)[0].images, mnist.train.images[:600])
+    accuracy = seesum.evaluate(run)["digit_accuracy"]
+    assert accuracy == seesum.evaluate(run, data=folder, invert=True)["digit_accuracy"]
+    with pytest.raises(InputError, match="give --data"):
+        seesum.evaluate(run, invert=True)
+
+
+def test_repr_is_one_short_line(mnist: Dataset) -> None:
+    assert repr(mnist) == "Dataset(60,000 training and 10,000 test images)"
+    assert repr(mnist.test) == "LabelledImages(10,000 images)"
 
 
 def test_parse_keeps_values_and_byte_order() -> None:

@@ -1,4 +1,4 @@
-"""data/glyphs.py and data/rendering.py: synthetic images lie as MNIST's do, depend on the seed alone, and show their digit."""
+"""data/glyphs.py and data/rendering.py: synthetic images are fitted and centred like MNIST's, and depend only on the seed."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from seesum.data.idx import BOX, SIDE
 from seesum.data.rendering import TRACE, render_blots, render_digits, render_non_digits, render_traces, trace_glyph
 
 
-def test_the_same_generator_draws_the_same() -> None:
+def test_the_same_seed_renders_the_same_images() -> None:
     first, again, other = (render_digits(60, np.random.default_rng(seed)) for seed in (3, 3, 4))
     assert np.array_equal(first.images, again.images)
     assert np.array_equal(first.digits, again.digits)
     assert not np.array_equal(first.images, other.images)
-    blanks = [render_non_digits(60, np.random.default_rng(seed)) for seed in (3, 3, 4)]
-    assert np.array_equal(blanks[0], blanks[1])
-    assert not np.array_equal(blanks[0], blanks[2])
+    others = [render_non_digits(60, np.random.default_rng(seed)) for seed in (3, 3, 4)]
+    assert np.array_equal(others[0], others[1])
+    assert not np.array_equal(others[0], others[2])
 
 
 @pytest.mark.parametrize("count", [0, 1, 17, 200])
 def test_the_number_of_images(count: int) -> None:
     rng = np.random.default_rng(0)
-    part = render_digits(count, rng)
-    assert part.images.shape == render_non_digits(count, rng).shape == (count, SIDE, SIDE)
-    assert part.images.dtype == np.uint8
-    assert part.digits.shape == (count,)
+    labelled = render_digits(count, rng)
+    assert labelled.images.shape == render_non_digits(count, rng).shape == (count, SIDE, SIDE)
+    assert labelled.images.dtype == np.uint8
+    assert labelled.digits.shape == (count,)
 
 
 def test_ink_is_fitted_and_centred() -> None:
-    part = render_digits(400, np.random.default_rng(0))
-    assert set(part.digits.tolist()) == set(range(10))
-    for image in part.images:
+    labelled = render_digits(400, np.random.default_rng(0))
+    assert set(labelled.digits.tolist()) == set(range(10))
+    for image in labelled.images:
         rows, columns = np.nonzero(image > 127)
         longer = max(np.ptp(rows), np.ptp(columns)) + 1
         assert BOX - 2 <= longer <= BOX
@@ -48,7 +48,7 @@ def test_the_whole_width_of_the_pen_is_fitted() -> None:
     images = render_traces(np.repeat(line[None], 50, 0), np.random.default_rng(0)).astype(float)
     columns = images.sum(1)
     first = np.take_along_axis(columns, (columns > 0).argmax(1)[:, None], 1)[:, 0]
-    assert (first / columns[:, 13]).mean() < 0.85, "ends are round and not cut off"
+    assert (first / columns[:, 13]).mean() < 0.85, "ends are round, and not cut off"
 
 
 def test_blots_are_of_every_kind() -> None:
@@ -58,11 +58,11 @@ def test_blots_are_of_every_kind() -> None:
 
 
 def test_a_curve_goes_through_its_points_and_turns_at_corners() -> None:
-    still = np.random.default_rng(0)
-    (curve,) = trace_glyph("0,0 100,0! 100,100", 1, 101, still)
-    (smooth,) = trace_glyph("0,0 100,0 100,100", 1, 101, still)
+    rng = np.random.default_rng(0)
+    (curve,) = trace_glyph("0,0 100,0! 100,100", 1, 101, rng)
+    (smooth,) = trace_glyph("0,0 100,0 100,100", 1, 101, rng)
     corner = np.abs(curve - (100, 0)).sum(1).min()
-    assert corner < 25  # the points wander a few hundredths
+    assert corner < 25  # the points move randomly by a few hundredths
     assert np.ptp(curve[:45, 1]) < 12, "straight up to the corner"
     assert np.ptp(smooth[:45, 1]) > np.ptp(curve[:45, 1])
 

@@ -36,10 +36,10 @@ def test_operations_by_hand(name: str) -> None:
 
 @pytest.mark.parametrize("strategy", ["fixed", "fresh"])
 def test_random_addends_are_uniform_and_follow_the_seed(mnist: Dataset, strategy: str) -> None:
-    part = LabelledImages(mnist.train.images[:20_000], mnist.train.digits[:20_000])
-    samples = make_samples(part, OPERATIONS["add"], strategy, np.random.default_rng(3))
-    again = make_samples(part, OPERATIONS["add"], strategy, np.random.default_rng(3))
-    other = make_samples(part, OPERATIONS["add"], strategy, np.random.default_rng(4))
+    labelled = LabelledImages(mnist.train.images[:20_000], mnist.train.digits[:20_000])
+    samples = make_samples(labelled, OPERATIONS["add"], strategy, np.random.default_rng(3))
+    again = make_samples(labelled, OPERATIONS["add"], strategy, np.random.default_rng(3))
+    other = make_samples(labelled, OPERATIONS["add"], strategy, np.random.default_rng(4))
     assert np.array_equal(samples.addends, again.addends)
     assert not np.array_equal(samples.addends, other.addends)
     assert np.abs(np.bincount(samples.addends, minlength=10) - 2000).max() < 200
@@ -48,12 +48,12 @@ def test_random_addends_are_uniform_and_follow_the_seed(mnist: Dataset, strategy
 
 
 def test_every_crosses_images_with_addends(mnist: Dataset) -> None:
-    part = LabelledImages(mnist.train.images[:7], mnist.train.digits[:7])
-    samples = make_samples(part, OPERATIONS["add"], "every", np.random.default_rng(0))
+    labelled = LabelledImages(mnist.train.images[:7], mnist.train.digits[:7])
+    samples = make_samples(labelled, OPERATIONS["add"], "every", np.random.default_rng(0))
     assert len(samples) == 70
     assert samples.addends[:12].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
-    assert np.array_equal(samples.images[10], part.images[1])
-    assert np.array_equal(samples.images[19], part.images[1])
+    assert np.array_equal(samples.images[10], labelled.images[1])
+    assert np.array_equal(samples.images[19], labelled.images[1])
 
 
 def test_validate_keeps_a_stratified_fifth(mnist: Dataset) -> None:
@@ -77,11 +77,11 @@ def test_validation_does_not_depend_on_the_run_seed(mnist: Dataset) -> None:
 
 
 def test_fewer_images_are_even_and_follow_the_seed(mnist: Dataset) -> None:
-    parts = [split_images(mnist, Recipe("fast", images="1%", seed=seed)).train for seed in (0, 0, 1)]
-    assert [len(part.digits) for part in parts] == [600, 600, 600]
-    assert np.array_equal(parts[0].images, parts[1].images)
-    assert not np.array_equal(parts[0].images, parts[2].images)
-    assert np.abs(np.bincount(parts[0].digits) - np.bincount(mnist.train.digits) / 100).max() <= 1
+    subsets = [split_images(mnist, Recipe("fast", images="1%", seed=seed)).train for seed in (0, 0, 1)]
+    assert [len(labelled.digits) for labelled in subsets] == [600, 600, 600]
+    assert np.array_equal(subsets[0].images, subsets[1].images)
+    assert not np.array_equal(subsets[0].images, subsets[2].images)
+    assert np.abs(np.bincount(subsets[0].digits) - np.bincount(mnist.train.digits) / 100).max() <= 1
 
 
 def test_other_data_sets_are_split_80_20(mnist: Dataset) -> None:
@@ -120,8 +120,8 @@ def test_held_out_pairs_are_never_shown_and_every_answer_is(mnist: Dataset, stra
     held = hold_out_pairs(operation, 10, np.random.default_rng(seed))
     assert held.sum() == 10
     assert held.sum(0).max() == held.sum(1).max() == 1
-    part = LabelledImages(mnist.train.images[:5_000], mnist.train.digits[:5_000])
-    samples = make_samples(part, operation, strategy, np.random.default_rng(0), held)
+    labelled = LabelledImages(mnist.train.images[:5_000], mnist.train.digits[:5_000])
+    samples = make_samples(labelled, operation, strategy, np.random.default_rng(0), held)
     assert not held[samples.digits, samples.addends].any()
     shown = np.zeros((10, 10), bool)
     shown[samples.digits, samples.addends] = True

@@ -1,4 +1,4 @@
-"""measuring/calibration.py: temperature, coverage, thresholds; and the verb that sets them."""
+"""measuring/calibration.py and verbs/calibrate.py: temperature, coverage and thresholds, and the verb that sets them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from seesum.runs.run import Run
 ADD = OPERATIONS["add"]
 
 
-def draw_logits(count: int) -> tuple[Any, Any]:
-    """Logits [count, 10], and digits [count] sampled from their probabilities."""
+def sample_logits(count: int) -> tuple[Any, Any]:
+    """Return logits [count, 10], and digits [count] sampled from their probabilities."""
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 2, (count, 10))
     return logits, np.array([rng.choice(10, p=row) for row in soften(logits)])
@@ -36,7 +36,7 @@ def soften(logits: Any) -> Any:
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
 def test_the_temperature_that_was_put_in_is_found(temperature: float) -> None:
-    logits, digits = draw_logits(20_000)
+    logits, digits = sample_logits(20_000)
     assert fit_temperature(soften(logits * temperature), digits) == pytest.approx(temperature, rel=0.05)
 
 
@@ -46,8 +46,8 @@ def test_where_all_is_right_the_temperature_stays() -> None:
     assert fit_temperature(soften(logits), np.array([4, 7, 7, 1])) != 1.0
 
 
-def make_forecast(confidence: list[float], right: list[bool]) -> tuple[Probabilities, Any]:
-    """Images of the digit 3, answered with a confidence, rightly or with 4."""
+def make_probabilities(confidence: list[float], right: list[bool]) -> tuple[Probabilities, Any]:
+    """Return the probabilities of images of the digit 3, answered with a confidence, rightly or with 4."""
     digit_p, sum_p = np.zeros((len(right), 10, 10), np.float32), np.zeros((len(right), 10, 19), np.float32)
     for image, (share, good) in enumerate(zip(confidence, right, strict=True)):
         answer = 3 if good else 4
@@ -60,7 +60,7 @@ def make_forecast(confidence: list[float], right: list[bool]) -> tuple[Probabili
 
 
 def test_coverage_counts_the_most_confident() -> None:
-    probabilities, digits = make_forecast([0.99] * 95 + [0.7] * 5, [True] * 95 + [False] * 5)
+    probabilities, digits = make_probabilities([0.99] * 95 + [0.7] * 5, [True] * 95 + [False] * 5)
     rows = {row["coverage"]: row for row in compute_coverage(probabilities, digits, ADD)}
     assert rows[1.0]["both_accuracy"] == 0.95
     assert rows[0.95]["both_accuracy"] == 1.0
@@ -70,7 +70,7 @@ def test_coverage_counts_the_most_confident() -> None:
 
 
 def test_the_threshold_is_the_lowest_that_reaches_the_target() -> None:
-    probabilities, digits = make_forecast([0.99] * 50 + [0.8] * 40 + [0.7] * 10, [True] * 90 + [False] * 10)
+    probabilities, digits = make_probabilities([0.99] * 50 + [0.8] * 40 + [0.7] * 10, [True] * 90 + [False] * 10)
     threshold, accepted = choose_threshold(probabilities, digits, ADD, 0.99)
     assert threshold == pytest.approx(0.8)
     assert accepted == {"coverage": 0.9, "both_accuracy": 1.0}
@@ -80,7 +80,7 @@ def test_the_threshold_is_the_lowest_that_reaches_the_target() -> None:
 
 
 def test_a_target_out_of_reach_gives_the_best_there_is() -> None:
-    probabilities, digits = make_forecast([0.9] * 10 + [0.8] * 10, [True] * 9 + [False] + [True] * 5 + [False] * 5)
+    probabilities, digits = make_probabilities([0.9] * 10 + [0.8] * 10, [True] * 9 + [False] + [True] * 5 + [False] * 5)
     threshold, accepted = choose_threshold(probabilities, digits, ADD, 0.999)
     assert threshold == pytest.approx(0.9)
     assert accepted == {"coverage": 0.5, "both_accuracy": pytest.approx(0.9)}
@@ -88,7 +88,7 @@ def test_a_target_out_of_reach_gives_the_best_there_is() -> None:
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
-    """A run and its twin."""
+    """Train a run and its twin."""
     place = tmp_path_factory.mktemp("twins")
     shared: dict[str, Any] = {"images": "3000", "plot": False, "quiet": True}
     run = seesum.train("fast", out=place / "run", **shared)
@@ -117,7 +117,7 @@ def test_calibrating_makes_probabilities_honest_and_changes_no_digit(pair: tuple
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """200 test images as files, in folders of their digits, and two pictures that nobody can answer for sure."""
+    """Write 200 test images as files, in a folder for each digit, and two pictures that do not show one digit."""
     place = tmp_path_factory.mktemp("pictures")
     test = seesum.load_mnist().test
     for digit in range(10):
@@ -136,7 +136,7 @@ def test_calibrating_on_pictures_counts_those_without_an_answer(pair: tuple[Run,
     shutil.copytree(pair[0].directory, run.directory)
     chosen = seesum.calibrate(run, twin=pair[1], pictures=folder, target=0.5)
     assert chosen["chosen_on"] == {"pictures": 200, "pictures_without_ink": 1, "pictures_not_of_one": 1}
-    assert chosen["accepted"]["coverage"] == pytest.approx(200 / 202), "all that is one digit, and nothing else"
+    assert chosen["accepted"]["coverage"] == pytest.approx(200 / 202), "all pictures of one digit, and no others"
     assert json.loads((run.directory / "calibration.json").read_text())["chosen_on"] == chosen["chosen_on"]
     stricter = seesum.calibrate(run, twin=pair[1], pictures=folder)
     assert stricter["target"] == 0.995

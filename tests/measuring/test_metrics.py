@@ -1,4 +1,4 @@
-"""measuring/: against plain counting, and the fast path against the slow one."""
+"""measuring/metrics.py and measuring/evaluation.py: metrics against plain counting, and the fast path against the slow one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from seesum.networks.systems import build_network, find_system
 ADD = OPERATIONS["add"]
 
 
-def make_forecast(count: int = 40) -> tuple[Probabilities, np.ndarray]:
+def make_probabilities(count: int = 40) -> tuple[Probabilities, np.ndarray]:
     rng = np.random.default_rng(0)
     digits = rng.integers(0, 10, count)
     return Probabilities(
@@ -36,16 +36,19 @@ def make_forecast(count: int = 40) -> tuple[Probabilities, np.ndarray]:
 
 
 def test_metrics_by_counting() -> None:
-    probabilities, digits = make_forecast()
+    probabilities, digits = make_probabilities()
     digit_right = sum_right = both = agree = 0
     losses = []
     for i, digit in enumerate(digits):
         for addend in range(10):
-            said, said_sum = int(probabilities.digit_p[i, addend].argmax()), int(probabilities.sum_p[i, addend].argmax())
-            digit_right += said == digit
-            sum_right += said_sum == digit + addend
-            both += said == digit and said_sum == digit + addend
-            agree += said_sum - addend == said
+            predicted, predicted_sum = (
+                int(probabilities.digit_p[i, addend].argmax()),
+                int(probabilities.sum_p[i, addend].argmax()),
+            )
+            digit_right += predicted == digit
+            sum_right += predicted_sum == digit + addend
+            both += predicted == digit and predicted_sum == digit + addend
+            agree += predicted_sum - addend == predicted
             losses.append(
                 -np.log(probabilities.digit_p[i, addend, digit]) - np.log(probabilities.sum_p[i, addend, digit + addend])
             )
@@ -58,30 +61,30 @@ def test_metrics_by_counting() -> None:
     assert (measured["images"], measured["pairs"]) == (40, 400)
 
 
-def test_details_average_to_the_whole() -> None:
-    probabilities, digits = make_forecast()
-    whole, detail = compute_pair_metrics(probabilities, digits, ADD), compute_breakdown(probabilities, digits, ADD)
-    for rows in detail.values():
+def test_the_breakdown_averages_to_the_whole() -> None:
+    probabilities, digits = make_probabilities()
+    whole, breakdown = compute_pair_metrics(probabilities, digits, ADD), compute_breakdown(probabilities, digits, ADD)
+    for rows in breakdown.values():
         weights = [row["images"] for row in rows]
         for name in ("digit_accuracy", "sum_accuracy"):
             assert np.average([row[name] or 0 for row in rows], weights=weights) == pytest.approx(whole[name])
 
 
 def test_a_digit_that_does_not_occur() -> None:
-    probabilities, _ = make_forecast()
+    probabilities, _ = make_probabilities()
     rows = compute_breakdown(probabilities, np.full(40, 3), ADD)["per_digit"]
     assert rows[3]["images"] == 40
     assert rows[4] == {"digit": 4, "images": 0, "digit_accuracy": None, "sum_accuracy": None}
 
 
 def test_a_probability_of_zero_gives_a_finite_loss() -> None:
-    probabilities, digits = make_forecast()
+    probabilities, digits = make_probabilities()
     nothing = Probabilities(np.zeros_like(probabilities.digit_p), np.zeros_like(probabilities.sum_p))
     assert np.isfinite(compute_pair_metrics(nothing, digits, ADD)["loss"])
 
 
 def test_confusion() -> None:
-    probabilities, digits = make_forecast()
+    probabilities, digits = make_probabilities()
     answers = predict_classes(probabilities, digits, ADD)
     counts = confusion_matrix(answers.sum, answers.true_sum, 19)
     assert counts.sum() == 400
@@ -100,7 +103,7 @@ def test_ece_of_the_perfectly_calibrated_and_the_overconfident() -> None:
     ("right", "count", "low", "high"), [(81, 263, 0.2553, 0.3662), (0, 20, 0.0, 0.1611), (20, 20, 0.8389, 1.0)]
 )
 def test_wilson_interval_against_published_values(right: int, count: int, low: float, high: float) -> None:
-    """Newcombe 1998, table I, gives the first (0.2553, 0.3662); the extremes are n / (n + z^2)."""
+    """Newcombe 1998, table I, gives the first interval (0.2553, 0.3662). The extremes are n / (n + z^2)."""
     assert wilson_interval(right / count, count) == pytest.approx((low, high), abs=2e-4)
 
 
@@ -110,8 +113,8 @@ def test_one_encoder_pass_equals_ten(mnist: Dataset, adder: str) -> None:
     network = build_network(recipe).eval()
     cpu = torch.device("cpu")
     fast = predict_every_addend(network, mnist.test.images[:30], recipe, cpu)
-    part = type(mnist.test)(mnist.test.images[:30], mnist.test.digits[:30])
-    samples = make_samples(part, ADD, "every", np.random.default_rng(0))
+    labelled = type(mnist.test)(mnist.test.images[:30], mnist.test.digits[:30])
+    samples = make_samples(labelled, ADD, "every", np.random.default_rng(0))
     with torch.no_grad():
         slow = network(normalise(samples.images, recipe, cpu), torch.from_numpy(samples.addends))
     assert np.allclose(fast.digit_p.reshape(300, 10), slow.digit_logp.exp().numpy(), atol=1e-5)

@@ -1,4 +1,4 @@
-"""networks/adders.py and networks/tables.py: exact against brute force, convergence of table, which gradients flow."""
+"""networks/adders.py and networks/tables.py: exact against brute force, convergence of table, and which gradients flow."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ REFUSED = {
     *(("exact", operation) for operation in ("multiply", "max")),
     *(("diagonal-table", operation) for operation in ("subtract", "multiply", "max")),
 }
-"""What an adder cannot represent."""
+"""The operations that an adder cannot represent."""
 ACCEPTED = [(name, operation) for name in ADDERS for operation in OPERATIONS if (name, operation) not in REFUSED]
 
 
@@ -89,7 +89,7 @@ def test_what_an_adder_cannot_represent(name: str, operation: str) -> None:
 
 
 def train_on_pairs(adder: Adder, seen: Tensor, digits: Tensor, addends: Tensor, steps: int = 300) -> None:
-    """Teach an adder the sums of the seen pairs, with digits that are nearly certain."""
+    """Train an adder on the sums of the seen pairs, with digits that are nearly certain."""
     logits = 12.0 * torch.eye(10)[digits]
     optimiser = torch.optim.Adam(adder.parameters(), 0.02)
     for _ in range(steps):
@@ -100,7 +100,7 @@ def train_on_pairs(adder: Adder, seen: Tensor, digits: Tensor, addends: Tensor, 
 
 
 def list_pairs() -> tuple[Tensor, Tensor]:
-    """All 100 pairs: digits [100], addends [100]."""
+    """Return all 100 pairs: digits [100], addends [100]."""
     digits, addends = torch.meshgrid(torch.arange(10), torch.arange(10), indexing="ij")
     return digits.flatten(), addends.flatten()
 
@@ -123,7 +123,7 @@ def test_table_converges_to_exact_on_seen_pairs_and_knows_nothing_of_others() ->
     features, softer = torch.zeros(100, FEATURES), 2.0 * torch.eye(10)[digits]
     learned = answer(table, features, softer, addends).sum_logp.exp()
     known = answer(exact, features, softer, addends).sum_logp.exp()
-    untouched = addends != 9  # pairs with addend 9 mix in the untaught cell of digit 9
+    untouched = addends != 9  # pairs with addend 9 use the untrained cell of digit 9 too
     assert torch.allclose(learned[untouched], known[untouched], atol=0.02)
     assert table.tabulate()[9, 9, 18] < 1 / 19
 

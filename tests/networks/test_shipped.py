@@ -1,4 +1,4 @@
-"""networks/weights/: the stored figures of the shipped networks are what their weights give."""
+"""networks/weights/*: the stored figures of the shipped networks are what their weights give."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from seesum.runs.run import SHIPPED, Run, find_run, list_shipped
 
 OURS = [name for name, system in SYSTEMS.items() if system.result and not system.published]
 LONG = ("hand", "best", "tiny", "micro")
-"""Those that take seconds on one core; ``hand`` is measured by its ONNX file instead, which is four times as quick."""
+"""Networks that take seconds on one core. ``hand`` is evaluated by its ONNX file instead, which is four times as fast."""
 
 
 def test_our_systems_are_shipped() -> None:
@@ -34,7 +34,7 @@ def test_stored_figures_are_what_the_weights_give(name: str) -> None:
     stored, measured = run.metrics, seesum.evaluate(run)
     assert stored["evaluated_on"] == "test"
     for key in ("digit_accuracy", "sum_accuracy", "both_accuracy", "images"):
-        assert measured[key] == pytest.approx(stored[key], abs=2e-5)  # other processors round otherwise: two pairs of 100,000
+        assert measured[key] == pytest.approx(stored[key], abs=2e-5)  # other processors round differently: two pairs of 100,000
     for key in ("loss", "digit_ece", "sum_ece"):
         assert measured[key] == pytest.approx(stored[key], abs=1e-3)
     assert stored["parameters"] == count_parameters(run.load_network())
@@ -52,7 +52,7 @@ def test_the_default_network_gives_them_without_torch_too() -> None:
 def test_shipped_runs_say_where_they_come_from(name: str) -> None:
     run = find_run(name)
     assert run.recipe.split == "full"
-    assert run.recipe.seed == 0, "the seed is fixed beforehand: the first"
+    assert run.recipe.seed == 0, "the seed is fixed beforehand, and is the first"
     assert not run.info["commit"].endswith("+")
     changes = run.recipe.changes_from(find_system(name).recipe).keys()
     assert changes <= {"precision"}
@@ -67,7 +67,7 @@ def test_hand_answers_where_no_run_is_named(elsewhere: Path, small_run: Run, mni
     assert seesum.Reader.load("latest").recipe.system == "fast"
 
 
-def test_hand_reads_every_form() -> None:
+def test_hand_reads_every_glyph() -> None:
     rng = np.random.default_rng(0)
     glyphs = [(digit, glyph) for digit, some in DIGITS.items() for glyph in some]
     images = np.concatenate(

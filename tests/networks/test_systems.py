@@ -1,4 +1,4 @@
-"""networks/systems/: every system with every adder; the published sizes."""
+"""networks/systems/*.py: every system with every adder, and the published sizes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_shapes_values_and_gradients(name: str, adder: str) -> None:
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_halves_make_the_whole(name: str) -> None:
+def test_encode_and_add_make_the_whole(name: str) -> None:
     network = build_network(find_system(name).recipe).eval()
     image, addend = torch.randn(5, 1, 28, 28), torch.tensor([0, 3, 9, 9, 1])
     with torch.no_grad():
@@ -82,7 +82,7 @@ def test_unknown_system_lists_the_known() -> None:
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_any_number_may_become_any_other(name: str) -> None:
-    """Whatever number a recipe has now: seven degrees may become seven and a half."""
+    """The type of the present number does not matter: seven degrees may become seven and a half."""
     recipe = find_system(name).recipe
     numbers = {"augmentation.rotate": 7.5, "augmentation.shift": 0.0, "lr": 1.0, "weight_decay": 0.5, "epochs": 3}
     changes = parse_changes([f"{field}={value:g}" for field, value in numbers.items()], recipe)

@@ -30,9 +30,9 @@ ONE_BIT = GREY.convert("1", dither=Image.Dither.NONE)
 FOUR_COLOURS = COLOURED.quantize(4)
 
 
-def save(image: Image.Image, kind: str, **how: Any) -> bytes:
+def save(image: Image.Image, kind: str, **options: Any) -> bytes:
     file = io.BytesIO()
-    image.save(file, kind, **how)
+    image.save(file, kind, **options)
     return file.getvalue()
 
 
@@ -112,7 +112,7 @@ def test_kinds_that_lose_a_little(kind: str) -> None:
     assert np.abs(decode_picture(make()) - np.asarray(expected.convert("RGB"))).mean() < 4
 
 
-def test_lightness_alone_of_what_has_no_way_to_rgb() -> None:
+def test_a_mode_without_conversion_to_rgb_gives_its_lightness() -> None:
     lightness = Image.merge("LAB", [GREY, GREY.rotate(90, expand=False), GREY.rotate(180)])
     np.testing.assert_array_equal(decode_picture(lightness)[:, :, 0], np.asarray(GREY))
 
@@ -142,7 +142,7 @@ def test_values_of_fewer_bits_and_of_normalised_images_keep_their_steps() -> Non
 @pytest.mark.parametrize("largest", [decoding.WORKING_PIXELS, 4000])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 def test_exif_orientation_is_followed(kind: str, largest: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For each of the eight, and also where the picture is made smaller: its tags must outlive that."""
+    """All eight orientations are followed, also where the picture is made smaller: its tags must survive that."""
     monkeypatch.setattr(decoding, "WORKING_PIXELS", largest)
     upright = decode_picture(COLOURED)
     turns = Image.Transpose
@@ -152,10 +152,10 @@ def test_exif_orientation_is_followed(kind: str, largest: int, monkeypatch: pyte
         exif = Image.Exif()
         exif[0x0112] = orientation
         turned = COLOURED if turn is None else COLOURED.transpose(turn)
-        how: dict[str, int] = {"WEBP": {"lossless": 1}, "JPEG": {"quality": 95}}.get(kind, {})
-        colours = decode_picture(save(turned, kind, exif=exif, **how))
+        options: dict[str, int] = {"WEBP": {"lossless": 1}, "JPEG": {"quality": 95}}.get(kind, {})
+        colours = decode_picture(save(turned, kind, exif=exif, **options))
         assert colours.shape == upright.shape
-        # made smaller from the other end, so a part of a pixel off
+        # made smaller from the other end, so shifted by a fraction of a pixel
         assert alike(colours, upright) > 0.97, orientation
 
 
@@ -186,7 +186,9 @@ def test_smaller_pictures_are_means_of_larger() -> None:
     colours = np.random.default_rng(0).integers(0, 256, (960, 1280, 3), dtype=np.uint8)
     expected = colours.reshape(480, 2, 640, 2, 3).mean((1, 3))
     np.testing.assert_allclose(decode_picture(colours), expected, atol=0.01)
-    np.testing.assert_allclose(decode_picture(Image.fromarray(colours)), expected, atol=0.51)  # pillow's levels are whole
+    np.testing.assert_allclose(
+        decode_picture(Image.fromarray(colours)), expected, atol=0.51
+    )  # pillow's levels are whole numbers
 
 
 @pytest.mark.parametrize("ink", [(0, 0, 0), (20, 30, 120), (255, 255, 0)])
@@ -217,13 +219,13 @@ def test_transparent_colour_of_a_palette_and_of_grey_levels() -> None:
 def test_white_on_transparent_can_be_seen(opacity: int, smooth: bool) -> None:
     image = draw_strokes(SEVEN, (400, 400), (255, 255, 255, opacity), (0, 0, 0, 0), mode="RGBA", scale=2)
     expected = prepare_picture(draw_strokes(SEVEN, (400, 400), scale=2)).image
-    if smooth:  # straight means of colours leave grey at the edges, which on white would be the outline of a seven
+    if smooth:  # plain means of the colours leave grey at the edges, which on white would be the outline of a seven
         image = Image.fromarray(np.asarray(image).reshape(200, 2, 200, 2, 4).mean((1, 3)).astype(np.uint8))
     assert alike(prepare_picture(save(image, "PNG")).image, expected) > (0.85 if smooth else 0.98)
 
 
 def make_png(width: int, height: int) -> bytes:
-    """A PNG whose header promises more than its data holds: a bomb, or a truncated file."""
+    """Return a PNG whose header promises more than its data holds: a bomb, or a truncated file."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -313,7 +315,7 @@ FILES = [
 )
 def test_mutated_files_give_colours_or_a_sentence(data: bytes, changes: list[tuple[float, bytes, int]], kept: float) -> None:
     for place, inserted, removed in changes:
-        at = int(place**2 * len(data))  # more of them in the headers
+        at = int(place**2 * len(data))  # more changes in the headers
         data = data[:at] + inserted + data[at + removed :]
     try:
         colours = decode_picture(data[: int(len(data) * kept)])
@@ -332,7 +334,7 @@ def test_mutated_files_give_colours_or_a_sentence(data: bytes, changes: list[tup
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell a process its peak memory")
 @pytest.mark.parametrize(("kind", "mode", "megabytes"), [("JPEG", "RGB", 120), ("PNG", "P", 180), ("TIFF", "RGB", 400)])
 def test_fifty_megapixels_in_bounded_memory(kind: str, mode: str, megabytes: int, tmp_path: Path) -> None:
-    """The decoded file and little more; a float32 plane of it alone would be 200 MB."""
+    """Decoding takes the memory of the decoded file and little more. One float32 plane alone would take 200 MB."""
     path = tmp_path / "large"
     draw_strokes(SEVEN, (8192, 6144), INK, PAPER, mode="RGB", scale=30).convert(mode).save(path, kind)
     script = "import sys; from seesum.reading.decoding import decode_picture; decode_picture(sys.argv[1]);"

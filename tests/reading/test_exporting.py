@@ -27,12 +27,12 @@ from seesum.reading.onnx_model import MODEL_FILE, OnnxModel
 from seesum.runs.run import SHIPPED, Run, list_shipped
 
 QUICK = (("logit", "argmax"),)
-"""All others take minutes together."""
+"""The pair that is always tested. All others together take minutes."""
 PAIRS = [
     *((name, system.recipe.adder) for name, system in SYSTEMS.items()),
     *(("logit", adder) for adder in ADDERS if adder != find_system("logit").recipe.adder),
 ]
-"""Every system with its own adder, and every adder with one system: an adder sees features and logits, not the encoder."""
+"""Every system with its own adder, and every adder with one system. An adder gets features and logits, not the encoder."""
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +40,8 @@ def images() -> Images:
     return take_compared()
 
 
-def build_settled(recipe: Recipe) -> Network:
-    """Random weights, norms that have seen something, and a temperature."""
+def build_random_network(recipe: Recipe) -> Network:
+    """Return a network with random weights, statistics in its norms, and a temperature."""
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(1)
         network = build_network(recipe)
@@ -57,7 +57,7 @@ def build_settled(recipe: Recipe) -> Network:
 )
 def test_graphs_answer_as_their_networks(name: str, adder: str, small_run: Run, images: Images) -> None:
     recipe = find_system(name).recipe.replaced({"adder": adder})
-    network = build_settled(recipe)
+    network = build_random_network(recipe)
     model = OnnxModel(attach_metadata(convert_network(network, recipe), describe_run(small_run, False)), name)
     assert compare_model(model, network, recipe, images[:30]) < 1e-5
 
@@ -65,14 +65,14 @@ def test_graphs_answer_as_their_networks(name: str, adder: str, small_run: Run, 
 @pytest.mark.slow
 def test_answers_of_another_operation(small_run: Run, images: Images) -> None:
     recipe = find_system("fast").recipe.replaced({"operation": "multiply"})
-    network = build_settled(recipe)
+    network = build_random_network(recipe)
     model = OnnxModel(attach_metadata(convert_network(network, recipe), describe_run(small_run, False)), "fast")
     assert model.predict_every_addend(images[:3]).sum_p.shape == (3, 10, 82)
     assert compare_model(model, network, recipe, images[:30]) < 1e-5
 
 
 def test_export_prints_what_it_wrote(small_run: Run, tmp_path: Path, command: Any) -> None:
-    """With float images: of the same scale as uint8, but not rounded."""
+    """Float images have the same scale as uint8 images, but are not rounded."""
     path = tmp_path / "float.onnx"
     done = command("export", small_run.directory, "--to", path, "--float", "--json")
     assert done.code == 0, done.err
@@ -87,10 +87,10 @@ def test_export_prints_what_it_wrote(small_run: Run, tmp_path: Path, command: An
     between = model.predict(np.minimum(images + np.float32(0.4), 255), addends)[0]
     assert 1e-6 < np.abs(whole - between).max() < 0.05
     other = find_system("fast").recipe
-    assert compare_model(model, build_settled(other), other, images) > TOLERANCE, "another network is told apart"
+    assert compare_model(model, build_random_network(other), other, images) > TOLERANCE, "another network is told apart"
 
 
-def test_what_is_no_number_is_not_written(small_run: Run, tmp_path: Path) -> None:
+def test_weights_that_are_not_numbers_are_not_exported(small_run: Run, tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
     shutil.copytree(small_run.directory, run.directory)
     tensors, metadata = load_tensors(run.directory / "weights.safetensors")
@@ -119,7 +119,7 @@ def test_bad_input(small_run: Run, tmp_path: Path, command: Any) -> None:
 
 @pytest.mark.slow
 def test_the_oldest_runtime_that_is_named_reads_the_files(tmp_path: Path, mnist: Dataset) -> None:
-    """In an environment of its own, since 1.17 needs an older numpy."""
+    """This needs a separate environment, because 1.17 needs an older numpy."""
     python = tmp_path / "old" / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "old")], check=True)
     install = [str(python), "-m", "pip", "install", "--quiet", "onnxruntime==1.17.0", "numpy<2"]

@@ -1,4 +1,4 @@
-"""reading/location.py: the most digit-like ink, beside desks, in shadows, on boards; and how many digits there are."""
+"""reading/location.py: finding the most digit-like ink beside desks, in shadows and on boards, and counting digits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROWS, COLUMNS = np.mgrid[:220, :300]
 
 
 def draw_levels(ink: int = 60, paper: int = 220, width: int = 8) -> Levels:
-    """A 7 in the left half of 220 x 300 pixels."""
+    """Return a 7 in the left half of 220 x 300 pixels."""
     return np.array(draw_strokes(SEVEN, (300, 220), ink, paper, width), float)
 
 
@@ -68,10 +68,10 @@ EMPTY: dict[str, Callable[[], Levels]] = {
 
 @pytest.mark.parametrize("scene", EMPTY)
 def test_paper_without_ink_holds_no_digit(scene: str) -> None:
-    """Such a picture is refused, or answered as one without a digit."""
+    """Such a picture is refused, or answered as a picture without a digit."""
     levels = add_grain(EMPTY[scene]())
-    places = find_candidates(levels.astype(np.float32))
-    assert not select_digits(places)
+    candidates = find_candidates(levels.astype(np.float32))
+    assert not select_digits(candidates)
     with suppress(PictureError):
         assert prepare_picture(levels).digits_found == 0
 
@@ -82,41 +82,41 @@ def test_digits_in_different_light_are_counted() -> None:
 
 
 def test_digits_that_nearly_touch_are_counted() -> None:
-    """In the small copy of the picture they are one piece of ink; in the cut-out they are not."""
+    """In the small copy of the picture they are one piece of ink. In the cut-out they are two."""
     close = draw_strokes([*move_strokes(SEVEN, 10, 30, 0.6), *move_strokes(FOUR, 55, 30, 0.6)], (300, 220), width=5)
     prepared = prepare_picture(add_grain(np.asarray(close.resize((1200, 880)), float)))
-    places = find_candidates(prepared.steps["grey"])
-    assert len(select_digits(places)) == 1
+    candidates = find_candidates(prepared.steps["grey"])
+    assert len(select_digits(candidates)) == 1
     assert prepared.digits_found == 2
 
 
 def test_edges_beside_a_digit_are_no_digits() -> None:
-    places = find_candidates(add_grain(lay_on_desk(draw_levels(), 35)).astype(np.float32))
-    assert len(select_digits(places)) == 1
-    assert places[0].box[1].stop < 160
-    assert all(one.score <= places[0].score for one in places)
+    candidates = find_candidates(add_grain(lay_on_desk(draw_levels(), 35)).astype(np.float32))
+    assert len(select_digits(candidates)) == 1
+    assert candidates[0].box[1].stop < 160
+    assert all(one.score <= candidates[0].score for one in candidates)
 
 
-def make_place(left: int, score: float = 1.0, height: int = 20, bright: bool = False, likeness: float = 1.0) -> Candidate:
+def make_candidate(left: int, score: float = 1.0, height: int = 20, bright: bool = False, likeness: float = 1.0) -> Candidate:
     return Candidate(
         (slice(0, height), slice(left, left + 10)), np.ones((height, 10), bool), (100, 100), bright, score, likeness
     )
 
 
 def test_counting() -> None:
-    main = make_place(0)
+    main = make_candidate(0)
     assert select_digits([]) == []
     assert len(select_digits([main])) == 1
-    assert len(select_digits([main, make_place(20), make_place(40)])) == 3
-    assert len(select_digits([main, make_place(5)])) == 1, "the same ink, cut otherwise"
-    assert len(select_digits([main, make_place(20, score=0.2)])) == 1
-    assert len(select_digits([main, make_place(20, height=4)])) == 1
-    assert len(select_digits([main, make_place(20, bright=True)])) == 1
-    assert select_digits([make_place(0, likeness=0.1), make_place(20)]) == []
+    assert len(select_digits([main, make_candidate(20), make_candidate(40)])) == 3
+    assert len(select_digits([main, make_candidate(5)])) == 1, "the same ink, cut otherwise"
+    assert len(select_digits([main, make_candidate(20, score=0.2)])) == 1
+    assert len(select_digits([main, make_candidate(20, height=4)])) == 1
+    assert len(select_digits([main, make_candidate(20, bright=True)])) == 1
+    assert select_digits([make_candidate(0, likeness=0.1), make_candidate(20)]) == []
 
 
 def test_the_largest_digit_comes_first() -> None:
-    small, large = make_place(0), make_place(20, score=0.8, height=30)
+    small, large = make_candidate(0), make_candidate(20, score=0.8, height=30)
     assert select_digits([small, large])[0] is large
 
 
@@ -137,4 +137,4 @@ def test_what_is_clearly_dark_but_like_no_digit_is_answered_as_none() -> None:
     prepared = prepare_picture(stripes)
     assert prepared.digits_found == 0
     (candidate,) = find_candidates(prepared.steps["grey"])
-    assert candidate.likeness == 0, "no candidate was found, so that it is all of the picture"
+    assert candidate.likeness == 0, "no candidate was found, so the candidate is the whole picture"

@@ -1,4 +1,4 @@
-"""reading/onnx_model.py: networks in ONNX files, which files are refused, and answers without torch."""
+"""reading/onnx_model.py: networks in ONNX files, files that are refused, and answers without torch."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_the_default_network_has_a_file() -> None:
 
 
 def make_other(what: str) -> bytes:
-    """A file that is refused, from one that is not."""
+    """Return a file that is refused, made from one that is not."""
     data, metadata = FILE_OF_FAST.read_bytes(), describe_run(find_run("fast"), False)
     weight = len(data) // 2  # nine tenths of the file are one matrix
     return {
@@ -202,7 +202,7 @@ def test_inputs_and_outputs_have_their_names() -> None:
 
 @pytest.mark.slow
 def test_the_small_installation_of_the_readme(tmp_path: Path) -> None:
-    """The commands that the README shows, in an environment of their own, in which there is no torch."""
+    """The commands of the README run in a separate environment, which has no torch."""
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
     (block,) = [block for block in blocks if "--no-deps" in block]
     settings = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

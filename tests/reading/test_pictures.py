@@ -1,4 +1,4 @@
-"""reading/pictures.py: every kind of object that holds a digit is read as the digit, and what is none gets a true sentence."""
+"""reading/pictures.py: every kind of object that shows a digit is read, and other objects get a true sentence."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ def test_failures_are_collected_in_python(elsewhere: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of the memory from /proc")
 def test_many_images_take_no_more_memory_than_a_batch() -> None:
-    """10,000 images in one batch took 2 GB; with batches the process stays below 600 MB."""
+    """10,000 images in one batch took 2 GB. With batches, the process stays below 600 MB."""
     program = (
         "import seesum; seesum.predict(random=10000);"
         "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"

@@ -1,4 +1,4 @@
-"""reading/preprocessing.py: any picture becomes an image as MNIST makes them, whatever its size, and never a traceback."""
+"""reading/preprocessing.py: any picture becomes an image like MNIST's, whatever its size, and none gives a traceback."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_mnist_images_pass_unchanged(mnist: Dataset) -> None:
 
 
 def test_mnist_images_pass_in_every_form(mnist: Dataset) -> None:
-    """Also where rounding could take a level away, and as a network gets them."""
+    """They also pass where rounding could lose a level, and when they are normalised as for a network."""
     for image in mnist.train.images[:5]:
         variants: list[Any] = [image / 255, image / np.float32(255), image.astype(np.int64), np.stack([image] * 3, 2)]
         variants += [
@@ -59,7 +59,7 @@ def test_mnist_images_pass_in_every_form(mnist: Dataset) -> None:
 
 @pytest.mark.slow
 def test_preparing_loses_next_to_nothing_on_validation_images() -> None:
-    """A network that ships answers as well through the preparation as without it, to 0.05 points of 12,000 images."""
+    """A shipped network is as accurate with the preparation as without it, to 0.05 points on 12,000 images."""
     validation = split_images(load_mnist(), Recipe("tiny", split="validate")).validation
     assert validation is not None
     images, digits = validation.images, validation.digits
@@ -70,13 +70,13 @@ def test_preparing_loses_next_to_nothing_on_validation_images() -> None:
 
 
 def test_steps_make_mnist_again(mnist: Dataset) -> None:
-    """MNIST's own recipe, applied to MNIST, gives MNIST: size, centre and intensities are where they should be."""
+    """MNIST's own steps, applied to MNIST, give MNIST again, with the right size, centre and intensities."""
     pairs = [(centre_by_mass(fit_into_box(image.astype(np.float32) / 255)), image) for image in mnist.train.images[:300]]
     assert np.mean([alike(*pair) for pair in pairs]) > 0.97
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_result_is_as_mnist_makes_them(path: Path) -> None:
+def test_results_look_like_mnist_images(path: Path) -> None:
     prepared = prepare_picture(path)
     check_image(prepared.image)
     assert prepared.digits_found == 1
@@ -100,7 +100,7 @@ def test_polarity_contrast_and_size_do_not_matter(size: int, ink: int, paper: in
 @pytest.mark.parametrize("side", [8, 12, 16, 20, 28])
 @pytest.mark.parametrize("largest", [255, 16])
 def test_small_pictures(side: int, largest: int) -> None:
-    """Also with the levels 0 to 16 of the 8 x 8 digits that come with scikit-learn."""
+    """They may also have the levels 0 to 16, like the 8 x 8 digits that come with scikit-learn."""
     tight = draw_strokes(SEVEN, ink=255, paper=0, width=14).crop((45, 35, 155, 165)).resize((side, side), Image.Resampling.BOX)
     levels = np.round(np.asarray(tight) * (largest / 255))
     prepared = prepare_picture(levels)
@@ -129,7 +129,7 @@ def test_blank_pictures(blank: NDArray[Any]) -> None:
 @pytest.mark.parametrize("side", [16, 28, 60, 200])
 @pytest.mark.parametrize(("ink", "paper"), [(122, 255), (0, 255), (255, 0)])
 def test_filled_shapes_are_answered(side: int, ink: int, paper: int) -> None:
-    """They are no digits, which is for the network to say. A grey one in a corner took seconds and was called blank."""
+    """They are no digits, but the network decides that. A grey one in a corner once took seconds and was called blank."""
     shape = np.full((side, side), paper, np.uint8)
     shape[side * 3 // 8 :, side * 3 // 8 : side * 13 // 16] = ink
     prepared = prepare_picture(shape)
@@ -161,7 +161,7 @@ def test_odd_shapes_give_an_image_or_a_sentence(shape: tuple[int, ...], kind: st
 
 @st.composite
 def draw_pictures(draw: st.DrawFn) -> NDArray[Any]:
-    """Boxes of ink on paper, grey or coloured, with and without noise, of several types and ranges."""
+    """Generate boxes of ink on paper, grey or coloured, with and without noise, of several types and ranges."""
     height, width = draw(st.integers(1, 60)), draw(st.integers(1, 60))
     channels = draw(st.sampled_from([1, 3, 4]))
     levels = st.integers(0, 255)
@@ -188,7 +188,7 @@ def test_any_array_gives_an_image_or_a_sentence(array: NDArray[Any]) -> None:
 
 
 def test_torch_is_not_needed(tmp_path: Path) -> None:
-    """And neither is anything else that takes long to import."""
+    """Nothing else that takes long to import is needed either."""
     path = tmp_path / "seven.png"
     draw_strokes(SEVEN).save(path)
     script = (

@@ -1,4 +1,4 @@
-"""reading/reader.py: one picture, many pictures, and what they must agree with."""
+"""reading/reader.py: one picture, many pictures, and the evaluation, with which they must agree."""
 
 from __future__ import annotations
 
@@ -15,11 +15,6 @@ from seesum.reading.reader import Answer, Reader, check_addend
 from seesum.runs.run import Run
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").iterdir())
-
-
-@pytest.fixture(scope="module")
-def reader(small_run: Run) -> Reader:
-    return Reader.load(small_run)
 
 
 def test_answer_has_what_the_contract_says(reader: Reader, mnist: Dataset) -> None:
@@ -54,7 +49,7 @@ def test_answers_are_what_the_evaluation_counts(reader: Reader, mnist: Dataset) 
     assert right > 0.85
 
 
-def test_unsure_below_its_threshold(small_run: Run, mnist: Dataset) -> None:
+def test_answers_below_the_confidence_threshold_are_unsure(small_run: Run, mnist: Dataset) -> None:
     run = Reader.load(small_run)
     picture = mnist.test.images[0]
     confidence = run(picture, add=0).confidence

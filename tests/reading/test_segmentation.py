@@ -1,4 +1,4 @@
-"""reading/segmentation.py: the ink on all kinds of paper, what is told from it, and how many digits there are."""
+"""reading/segmentation.py: telling ink from all kinds of paper, lines and shadows, and counting digits."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def scatter(strokes: Strokes, count: int, size: int) -> Picture:
 
 @pytest.fixture(scope="module")
 def plain() -> dict[str, NDArray[np.uint8]]:
-    """What drawings on plain paper become."""
+    """Return the images that pictures on plain paper become."""
     glyphs = {"seven": SEVEN, "barred": BARRED_SEVEN, "four": FOUR, "five": [*FIVE, *FLAG]}
     return {name: prepare_picture(add_noise(draw_strokes(glyph))).image for name, glyph in glyphs.items()}
 
@@ -105,7 +105,7 @@ def test_paper_and_ink_do_not_matter(paper: str, plain: dict[str, NDArray[np.uin
 
 @pytest.mark.parametrize("width", [1, 2, 4, 16, 24])
 def test_thin_and_fat_pens_draw_the_same_digit(width: int) -> None:
-    """As large as it is: a fat pen reaches further out."""
+    """The digits have the same size, although a fat pen reaches further out."""
     prepared = prepare_picture(add_noise(draw_strokes(SEVEN, width=width))).image
     other = prepare_picture(add_noise(draw_strokes(SEVEN, width=8))).image
     assert alike(ndimage.gaussian_filter(prepared.astype(float), 1.5), ndimage.gaussian_filter(other.astype(float), 1.5)) > 0.85
@@ -154,7 +154,7 @@ def test_digits_side_by_side_are_counted_and_one_is_shown(
     prepared = prepare_picture(add_noise(draw_strokes(strokes, (380, 220))))
     assert prepared.digits_found == digits_found
     alone = [prepare_picture(add_noise(draw_strokes(move_strokes(glyph, 0, 0, scale)))).image for glyph, _, scale in glyphs]
-    # which row of pixels the box ends in moves a digit by a pixel
+    # a digit may move by a pixel, because its box may end in another row of pixels
     shown, *others = (ndimage.gaussian_filter(image.astype(float), 1.5) for image in (prepared.image, *alone))
     assert max(alike(shown, other) for other in others) > 0.9
 

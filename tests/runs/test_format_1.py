@@ -1,8 +1,8 @@
-"""base/compatibility.py: what seesum 0.1 wrote is read, measured, resumed and exported as before.
+"""base/compatibility.py: runs of seesum 0.1 are read, evaluated, resumed and exported as before.
 
-``format-1/`` was written by the last commit of version 0.1: ``micro`` on the images of the fixture ``small_data``, with every
-field that has another name now. It has a finished and calibrated run, its ONNX file, a run that was stopped after its first
-epoch with its teacher, the weights that this run ended with, and a study.
+The last commit of version 0.1 wrote ``format-1/``: ``micro`` on the images of the fixture ``small_data``, with every field that
+has a new name now. The folder has a finished and calibrated run and its ONNX file, a run that was stopped after its first epoch
+with its teacher, the weights with which this run ended, and a study.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ EXPECTED: dict[str, Any] = json.loads((FIXTURE / "expected.json").read_text())
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """A copy that may be written to."""
+    """Return a copy that may be changed."""
     return shutil.copytree(FIXTURE, tmp_path / "old")
 
 
-def alike(given: Any, expected: Any) -> bool:
-    """Equal, with numbers equal to five digits; other processors round otherwise."""
+def nearly_equal(given: Any, expected: Any) -> bool:
+    """Return whether two values are equal, numbers to about four digits, because other processors round differently."""
     if isinstance(expected, dict):
-        return given.keys() == expected.keys() and all(alike(given[key], value) for key, value in expected.items())
+        return given.keys() == expected.keys() and all(nearly_equal(given[key], value) for key, value in expected.items())
     if isinstance(expected, list):
-        return len(given) == len(expected) and all(map(alike, given, expected))
+        return len(given) == len(expected) and all(map(nearly_equal, given, expected))
     if isinstance(expected, float):
         return bool(given == pytest.approx(expected, rel=1e-4, abs=1e-5))
     return bool(given == expected)
@@ -67,7 +67,7 @@ def test_the_command_of_a_run_can_be_given_today() -> None:
 
 
 def test_evaluation_is_as_before(small_data: Path) -> None:
-    assert alike(seesum.evaluate(FIXTURE / "finished", data=small_data), EXPECTED["metrics"])
+    assert nearly_equal(seesum.evaluate(FIXTURE / "finished", data=small_data), EXPECTED["metrics"])
 
 
 @pytest.mark.parametrize("name", EXPECTED["answers"])
@@ -77,7 +77,7 @@ def test_answers_are_as_before(name: str, exported: bool, tmp_path: Path) -> Non
     reader = seesum.Reader.load(tmp_path / "finished.onnx" if exported else FIXTURE / "finished")
     answer = reader(EXAMPLES / name, add=7).to_dict()
     expected = {("digits_found" if key == "found" else key): value for key, value in EXPECTED["answers"][name].items()}
-    assert alike(answer, expected)
+    assert nearly_equal(answer, expected)
     assert reader.adder_knows_rule
 
 

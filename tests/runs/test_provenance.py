@@ -1,4 +1,4 @@
-"""runs/provenance.py: where a figure comes from."""
+"""runs/provenance.py: the origin of a figure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""runs/run.py: which run a user means, and what is wrong with it."""
+"""runs/run.py: finding the run that a user means, and errors about it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_find_run(elsewhere: Path, small_run: Run) -> None:
     assert find_run(small_run) is small_run
 
 
-def test_latest_to_go_on_with_is_the_newest_that_is_not_finished(elsewhere: Path, small_run: Run) -> None:
+def test_latest_to_resume_is_the_newest_unfinished_run(elsewhere: Path, small_run: Run) -> None:
     for age, name in ((50, "older"), (30, "newer"), (10, "finished"), (5, "student/teachers/1")):
         directory = elsewhere / "runs" / name
         directory.mkdir(parents=True)
@@ -70,7 +70,7 @@ def test_latest_to_go_on_with_is_the_newest_that_is_not_finished(elsewhere: Path
         os.utime(directory / "run.json", (1_000_000 - age, 1_000_000 - age))
     (elsewhere / "runs" / "finished" / "metrics.json").write_text("{}")
     assert find_unfinished("latest").directory.name == "newer"
-    assert find_unfinished("runs/finished").finished, "which then goes nowhere, but is no mistake"
+    assert find_unfinished("runs/finished").finished, "a finished run may be named, although there is nothing to resume"
     with pytest.raises(InputError, match=r"is a teacher; give the run that it teaches: .*student$"):
         find_unfinished("runs/student/teachers/1")
 

@@ -98,7 +98,7 @@ class Visit:
         self.page.locator(f"label[for=add-{addend}]").click()
 
 
-def test_a_drawn_three_and_seven_are_ten(browser: Browser, server: Server) -> None:
+def test_a_handwritten_three_and_seven_are_ten(browser: Browser, server: Server) -> None:
     with Visit(browser, server.address) as visit:
         page = visit.page
         visit.expect("?", "7", "?")

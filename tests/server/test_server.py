@@ -1,4 +1,4 @@
-"""server/ over a real socket: answers equal the Reader's, mistakes get one sentence, limits hold."""
+"""server/*.py over a real socket: answers equal the Reader's, mistakes get one sentence, limits hold."""
 
 from __future__ import annotations
 

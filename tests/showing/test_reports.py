@@ -1,4 +1,4 @@
-"""showing/: the report is complete in one file, and the pictures show what is in a run."""
+"""showing/*.py: the report is complete in one file, and the plots show what is in a run."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from seesum.networks.systems import SYSTEMS
 from seesum.runs.run import Run
 from seesum.showing.plots import draw_grid, encode_figure
 
-DRAWN = ("table", "exact")
-"""Adders whose reports are tested each time."""
+ALWAYS_TESTED = ("table", "exact")
+"""Adders whose reports are tested every time."""
 LONG = ("hard-fusion", "wide", "identity-adder", "hand", "tiny", "micro", "plain", "deep")
-"""Large, drawing their own digits, or looking thirteen times: seconds each."""
+"""Systems that take seconds each: large, with synthetic images, or with thirteen views."""
 
 
 class Page(HTMLParser):
-    """Texts, addresses and headings of a page."""
+    """The text and the addresses of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -79,14 +79,16 @@ def test_every_system_has_a_report(tmp_path: Path, small_data: Path, system: str
     assert (run.directory / "report.html").stat().st_size > 100_000
 
 
-@pytest.mark.parametrize("adder", [pytest.param(name, marks=() if name in DRAWN else pytest.mark.slow) for name in ADDERS])
-def test_only_a_table_is_drawn_as_one(tmp_path: Path, small_data: Path, adder: str) -> None:
+@pytest.mark.parametrize(
+    "adder", [pytest.param(name, marks=() if name in ALWAYS_TESTED else pytest.mark.slow) for name in ADDERS]
+)
+def test_only_tables_are_plotted_as_tables(tmp_path: Path, small_data: Path, adder: str) -> None:
     run = seesum.train("fast", data=small_data, adder=adder, split="validate", out=tmp_path / "run", quiet=True)
     assert (run.directory / "table.png").exists() == adder.endswith("table")
     assert "validation" in (run.directory / "report.html").read_text()
 
 
-def test_no_mistakes_can_be_drawn_too() -> None:
+def test_a_grid_without_images_can_be_plotted() -> None:
     picture = Image.open(io.BytesIO(encode_figure(draw_grid(np.zeros((0, 28, 28), np.uint8), []))))
     assert picture.size[0] > 0
 

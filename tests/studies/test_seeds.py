@@ -1,4 +1,4 @@
-"""studies/ and the verbs study, reproduce and compare: rows, resuming, published figures beside reproduced ones."""
+"""studies/*.py and verbs/study.py, reproduce.py and compare.py: rows, resuming, published and reproduced figures."""
 
 from __future__ import annotations
 
@@ -39,6 +39,13 @@ def test_spread() -> None:
     assert compute_spread([5.0]).std == 0
 
 
+def test_an_interval_stays_where_values_can_be() -> None:
+    seconds = compute_spread([0.1, 2.0])
+    assert (seconds.low, seconds.mean) == (0, 1.05)
+    assert seconds.high == pytest.approx(1.05 + 12.7062 * 0.95, abs=1e-3)
+    assert compute_spread([0.9, 0.99], most=1.0).high == 1
+
+
 def test_a_stopped_study_goes_on(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trained: list[int] = []
     train_run = training.train_run
@@ -73,7 +80,7 @@ def test_a_study_does_not_mix_recipes(tmp_path: Path) -> None:
         seesum.study("fast", seeds=1, out=tmp_path, lr=0.02, **QUICK)
 
 
-def test_a_study_does_not_mix_data_or_what_was_measured(elsewhere: Path, small_data: Path) -> None:
+def test_a_study_does_not_mix_data_or_evaluated_images(elsewhere: Path, small_data: Path) -> None:
     common: dict[str, Any] = {"seeds": 1, "split": "validate", "plot": False, "quiet": True}
     validated = seesum.study("fast", data=small_data, **common)
     tested = seesum.study("fast", data=small_data, test=True, **common)
@@ -127,15 +134,15 @@ def test_rows_are_appended_and_other_columns_refused(tmp_path: Path) -> None:
 
 
 def test_reproduce_sets_published_beside_reproduced(elsewhere: Path, small_data: Path) -> None:
-    found = seesum.reproduce("logit", "squeeze", data=small_data, seeds=2, epochs=2, quiet=True)
-    assert found.folder == Path("runs") / "trial"
+    reproduced = seesum.reproduce("logit", "squeeze", data=small_data, seeds=2, epochs=2, quiet=True)
+    assert reproduced.folder == Path("runs") / "trial"
     assert not (elsewhere / "results").exists(), "a trial must not take the place of results"
-    assert [(row["system"], row["output"], row["on"], row["epoch"]) for row in found.rows] == [
+    assert [(row["system"], row["output"], row["on"], row["epoch"]) for row in reproduced.rows] == [
         *(("squeeze", output, "test", "1") for output in ("digit", "sum", "mean")),
         *(("squeeze", output, "train", "1") for output in ("digit", "sum", "mean")),
     ]
-    assert (found.folder / "published.png").stat().st_size > 10_000
-    first = found.rows[0]
+    assert (reproduced.folder / "published.png").stat().st_size > 10_000
+    first = reproduced.rows[0]
     assert (first["published"], first["n"]) == ("95.28", "2")
     runs = [Run(path.parent) for path in sorted(Path("runs").glob("squeeze-study-*/s*/run.json"))]
     assert [(run.directory / "report.html").exists() for run in runs] == [True, False]
@@ -146,7 +153,7 @@ def test_reproduce_sets_published_beside_reproduced(elsewhere: Path, small_data:
 
 
 def test_reproduce_best_and_last(elsewhere: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the published number of epochs, on little data."""
+    """The runs have the published number of epochs, on little data."""
     system = seesum.SYSTEMS["logit"]
     shorter = replace(system, recipe=system.recipe.replaced({"epochs": 3}))
     assert system.published is not None
@@ -197,7 +204,7 @@ def test_reproduce_refuses_our_own() -> None:
 
 
 def test_results_in_the_systems_are_the_newest_rows() -> None:
-    """``System.result`` is what ``seesum systems`` prints; the files in results/ are where it comes from."""
+    """``seesum systems`` prints ``System.result``, which must come from the newest rows in results/."""
     for name, system in seesum.SYSTEMS.items():
         if system.result is None:
             continue
@@ -208,7 +215,7 @@ def test_results_in_the_systems_are_the_newest_rows() -> None:
         assert system.result.runs == int(newest["n"]), name
 
 
-def test_a_result_is_of_the_system_as_it_stands() -> None:
+def test_a_result_is_of_the_unchanged_system() -> None:
     row = {"system": "fast", "settings": "", "precision": "bf16", "evaluated_on": "test", "n": "1"}
     others = [row | change for change in ({"settings": "epochs=2"}, {"precision": "fp32"}, {"system": "tiny"})]
     assert find_result([row | {"n": "9"}, row, *others, row | {"evaluated_on": "validation"}], SYSTEMS["fast"]) == row
@@ -216,8 +223,8 @@ def test_a_result_is_of_the_system_as_it_stands() -> None:
 
 
 def test_compare_has_a_row_for_every_adder_and_condition(elsewhere: Path, small_data: Path) -> None:
-    found = seesum.compare("table", "exact", data=small_data, seeds=2, images=200, epochs=1, out="results", quiet=True)
-    rows = found.rows
+    compared = seesum.compare("table", "exact", data=small_data, seeds=2, images=200, epochs=1, out="results", quiet=True)
+    rows = compared.rows
     conditions = ["all images", "10 % of the images", "1 % of the images", "10 pairs held out"]
     others = ["subtract", "multiply", "max", "add-modulo-10"]
     assert [row["condition"] for row in rows if row["adder"] == "exact"] == conditions
@@ -228,7 +235,7 @@ def test_compare_has_a_row_for_every_adder_and_condition(elsewhere: Path, small_
     for name in ("adders.png", "operations.png"):
         assert (elsewhere / "results" / name).stat().st_size > 10_000
     runs = list(Path("runs").glob("*/s0/metrics.json"))
-    assert len(runs) == 8  # in this trial the three amounts of images are one recipe: 2 for each adder, and 4 operations
+    assert len(runs) == 8  # here the three amounts of images are the same recipe: 2 runs per adder, and 4 operations
     seesum.compare("exact", data=small_data, seeds=1, images=200, epochs=1, out="results", quiet=True)
     kept = read_csv(elsewhere / "results" / "adders.csv")
     assert [(row["adder"], row["n"]) for row in kept] == [("table", "2")] * 8 + [("exact", "1")] * 4

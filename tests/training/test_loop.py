@@ -112,9 +112,9 @@ def test_resume_measures_what_it_was_started_for(tmp_path: Path, small_data: Pat
         seesum.train(resume=tmp_path / "False", test=True, quiet=True)
     with pytest.raises(InputError, match="leave --out out"):
         seesum.train(resume=tmp_path / "False", out=tmp_path / "other", quiet=True)
-    for test, part in ((False, "validation"), (True, "test")):
+    for test, split in ((False, "validation"), (True, "test")):
         run = seesum.train(resume=tmp_path / str(test), precision="auto", plot=False, quiet=True)
-        assert run.metrics["evaluated_on"] == part
+        assert run.metrics["evaluated_on"] == split
         assert ("--test" in run.info["command"]) == test
 
 
@@ -238,13 +238,15 @@ def test_schedules() -> None:
 def test_a_smaller_last_batch_weighs_less_in_an_epoch(tmp_path: Path, small_data: Path) -> None:
     run = seesum.train("fast", data=small_data, batch_size=256, out=tmp_path / "run", plot=False, quiet=True)
     steps, (epoch,) = run.read_rows("steps.csv"), run.read_rows("history.csv")
-    assert [*steps[0]] == ["step", "epoch", "lr", *STEP_METRICS], "or runs that an older version began cannot go on"
+    assert [*steps[0]] == ["step", "epoch", "lr", *STEP_METRICS], (
+        "otherwise, runs that an older version began cannot be resumed"
+    )
     for name in STEP_METRICS:
         first, second, third = (row[name] for row in steps)
         assert epoch[name] == pytest.approx((256 * first + 256 * second + 88 * third) / 600, rel=1e-5), name
 
 
-def test_accuracies_of_a_step_leave_out_what_is_no_digit() -> None:
+def test_accuracies_of_a_step_leave_out_non_digits() -> None:
     digit_logp, sum_logp = torch.eye(10)[[3, 5, 7, 0]], torch.eye(19)[[3, 6, 8, 0]]
     digit, answer = torch.tensor([3, 4, 7, -1]), torch.tensor([3, 6, 9, -1])
     (means, none) = _measure_accuracy(

@@ -1,4 +1,4 @@
-"""training/losses.py: the loss of images without a digit."""
+"""training/losses.py: the loss of images without a digit, and the loss with teachers."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ MIXED = PLAIN.replaced({"synthetic_non_digits": 1})
 
 
 def make_output(count: int) -> Output:
-    draws = torch.Generator().manual_seed(0)
-    digits, sums = torch.randn(count, 10, generator=draws), torch.randn(count, 19, generator=draws)
+    generator = torch.Generator().manual_seed(0)
+    digits, sums = torch.randn(count, 10, generator=generator), torch.randn(count, 19, generator=generator)
     return Output(digits.log_softmax(1), sums.log_softmax(1))
 
 
@@ -42,7 +42,7 @@ def test_one_digit_and_one_that_is_none_by_hand() -> None:
     assert loss.sum.item() == pytest.approx(-sum_logp[0][6], rel=1e-6)
 
 
-def test_the_even_answer_is_the_least_where_there_is_no_digit() -> None:
+def test_a_uniform_answer_has_the_smallest_loss_where_there_is_no_digit() -> None:
     addend, nothing = torch.tensor([3]), torch.tensor([NO_DIGIT])
     sums = torch.full((1, 19), -30.0)
     sums[0, 3:13] = -math.log(10)

@@ -25,7 +25,7 @@ def make_network() -> Network:
 
 
 def push(network: Network, generator: torch.Generator) -> None:
-    """Some gradient for every weight but one."""
+    """Give every weight but the first a random gradient."""
     for weight in list(network.parameters())[1:]:
         weight.grad = torch.empty_like(weight).copy_(torch.randn(weight.shape, generator=generator))
 
@@ -56,14 +56,14 @@ def test_steps_are_those_of_torch(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
-def test_all_that_is_remembered_lies_where_the_weight_does(name: str) -> None:
-    """Fused kernels of a GPU read it there; torch's device without memory stands for any other than the CPU."""
+def test_the_state_lies_on_the_device_of_the_weight(name: str) -> None:
+    """Fused kernels of a GPU read the state there. torch's device ``meta`` stands for any device but the CPU."""
     optimiser = build_optimiser(build_network(RECIPE).to("meta"), RECIPE.replaced({"optimiser": name}))
     assert {tensor.device.type for entry in optimiser.state for tensor in entry.values()} == {"meta"}
 
 
-def test_weight_decay_shrinks_all_that_muon_moves() -> None:
-    """Matrices by rate times decay, whatever their gradient; so it is no setting that does nothing."""
+def test_weight_decay_shrinks_every_matrix_of_muon() -> None:
+    """Matrices shrink by learning rate times decay, whatever their gradient, so the setting has an effect."""
     kept, shrunk = make_network(), make_network()
     recipe = RECIPE.replaced({"weight_decay": 0.0})
     for network, decay in ((kept, 0.0), (shrunk, 0.1)):
@@ -92,13 +92,13 @@ def test_a_weight_without_gradient_stays() -> None:
 @pytest.mark.parametrize("shape", [(32, 144), (144, 32), (16, 16)])
 def test_orthogonalised_matrices_keep_directions_and_lose_lengths(shape: tuple[int, int]) -> None:
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    rounded = orthogonalise(matrix, 5)
-    assert rounded.shape == matrix.shape
-    lengths = torch.linalg.svdvals(rounded)
+    orthogonal = orthogonalise(matrix, 5)
+    assert orthogonal.shape == matrix.shape
+    lengths = torch.linalg.svdvals(orthogonal)
     assert lengths.max() < 1.3
     assert lengths[: len(lengths) * 3 // 4].min() > 0.5
     left, _, right = torch.linalg.svd(matrix, full_matrices=False)
-    inner = left.T @ rounded @ right.T
+    inner = left.T @ orthogonal @ right.T
     assert (inner - torch.diag(inner.diagonal())).abs().max() < 1e-3
 
 
@@ -127,7 +127,7 @@ def test_unknown_optimiser_lists_the_known() -> None:
 
 
 def test_training_does_not_import_the_compiler(tmp_path: Path) -> None:
-    """It takes a second, as long as the training of ``fast``."""
+    """The import takes a second, as long as the training of ``fast``."""
     code = (
         "import seesum, sys; seesum.train('fast', images='400', out=sys.argv[1], plot=False, quiet=True);"
         "assert 'torch._dynamo' not in sys.modules"

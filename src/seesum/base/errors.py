@@ -27,7 +27,15 @@ def import_extra(name: str, extra: str) -> ModuleType:
         raise JobError(f'this needs {name}, which is not installed; install it with: pip install "seesum[{extra}]"') from error
 
 
-def join_names(names: Iterable[str]) -> str:
+def join_names(names: Iterable[str], word: str = "and") -> str:
     """Join names as a person lists them: ``a, b and c``."""
     *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
+    return f"{', '.join(most)} {word} {last}" if most else last
+
+
+def suggest_name(name: str, known: Iterable[str]) -> str:
+    """Return a hint for an unknown name, such as `` (did you mean 'fast'?)``; an empty text where no name is similar."""
+    from difflib import get_close_matches
+
+    similar = get_close_matches(name, list(known), n=1)
+    return f" (did you mean {similar[0]!r}?)" if similar else ""

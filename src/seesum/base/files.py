@@ -12,13 +12,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seesum.base.errors import InputError
+from seesum.base.errors import InputError, join_names
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 PathLike = str | os.PathLike[str]
 """A path, as text or as an object."""
+PICTURE_ENDINGS = {".png": "png", ".svg": "svg", ".pdf": "pdf", ".jpg": "jpeg", ".jpeg": "jpeg"}
+"""Ending of a picture's file name -> format of the file."""
 
 
 def check_file(path: str | os.PathLike[str]) -> Path:
@@ -31,6 +33,20 @@ def check_file(path: str | os.PathLike[str]) -> Path:
     if not target.parent.is_dir() or target.is_dir() or not os.access(target.parent, os.W_OK):
         raise InputError(f"{target} cannot be written; give a file in a folder that exists and may be written to")
     return target
+
+
+def check_picture_file(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a picture that is about to be written; its ending decides the format.
+
+    Raises:
+        InputError: the ending is none of ``PICTURE_ENDINGS``, or the file cannot be written.
+    """
+    target = Path(path)
+    if target.suffix.lower() not in PICTURE_ENDINGS:
+        raise InputError(
+            f"{target} ends in no format for a picture; give a name that ends in {join_names(PICTURE_ENDINGS, 'or')}"
+        )
+    return check_file(target)
 
 
 def make_folder(path: str | os.PathLike[str]) -> Path:
@@ -48,18 +64,21 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
 
 def write_atomically(path: Path, data: str | bytes) -> None:
     """Write a temporary file in the same folder and rename it, so that the file is whole or absent, whatever happens."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as temporary:
-        try:
-            temporary.write(data.encode() if isinstance(data, str) else data)
+    # a folder's name may hold bytes that are no UTF-8; in a text they become \\udcff and the like
+    content = data.encode(errors="backslashreplace") if isinstance(data, str) else data
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as temporary:
+            temporary.write(content)
             temporary.flush()
             os.fsync(temporary.fileno())
-        except BaseException:
-            Path(temporary.name).unlink()
-            raise
-    umask = os.umask(0)
-    os.umask(umask)
-    Path(temporary.name).chmod(0o666 & ~umask)
-    Path(temporary.name).replace(path)
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(name).chmod(0o666 & ~umask)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:

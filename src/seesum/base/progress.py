@@ -47,8 +47,13 @@ class Progress:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Leave the bar as it is."""
+        self.stop()
+
+    def stop(self) -> None:
+        """Leave the bar as it is. Later notes are plain lines below it."""
         if self._bar is not None:
             self._bar.stop()
+            self._bar = None
 
     def update(self, done: int, status: str) -> None:
         """Show how many steps are done, with a status such as the loss. A plain line appears at most every ten seconds."""

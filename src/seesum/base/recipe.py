@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seesum.base.compatibility import find_new_name
-from seesum.base.errors import InputError
+from seesum.base.errors import InputError, suggest_name
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ def refuse_unknown_field(name: str, known: Iterable[str]) -> None:
     new = find_new_name(name)
     if new is not None:
         raise InputError(f"the field {name} of a recipe is now called {new}; write {new} instead")
-    raise InputError(f"a recipe has no field {name!r}; its fields are {', '.join(sorted(known))}")
+    raise InputError(f"a recipe has no field {name!r}{suggest_name(name, known)}; its fields are {', '.join(sorted(known))}")
 
 
 def _is_number(value: object) -> bool:

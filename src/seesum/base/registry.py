@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from seesum.base.errors import InputError, join_names
+from seesum.base.errors import InputError, join_names, suggest_name
 
 T = TypeVar("T")
 
@@ -19,8 +19,8 @@ def look_up(registry: Mapping[str, T], name: str, what: str) -> T:
         what: what an entry is called in the message, such as ``system``.
 
     Raises:
-        InputError: the name is unknown; the sentence lists the known ones.
+        InputError: the name is unknown; the sentence lists the known ones, and names one that is spelt alike.
     """
     if name not in registry:
-        raise InputError(f"there is no {what} {name!r}; known are {join_names(registry)}")
+        raise InputError(f"there is no {what} {name!r}{suggest_name(name, registry)}; known are {join_names(registry)}")
     return registry[name]

@@ -5,9 +5,10 @@ torch is not imported until a verb needs it.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,6 +27,9 @@ from seesum.cli.show import show
 from seesum.cli.study import study
 from seesum.cli.systems import systems
 from seesum.cli.train import train
+
+if TYPE_CHECKING:
+    from typer.exceptions import TyperException
 
 app = typer.Typer(
     name="seesum",
@@ -61,10 +65,11 @@ def main() -> None:
     from typer.exceptions import TyperException
 
     limit_spinning()
+    _accept_every_letter()
     try:
         code = app(prog_name="seesum", standalone_mode=False)
     except TyperException as error:
-        _fail(error.format_message(), 2)
+        _fail(_describe_mistake(error), 2)
     except InputError as error:
         _fail(str(error), 2)
     except JobError as error:
@@ -81,6 +86,26 @@ def main() -> None:
         _fail(f"{error.filename or 'a file'} cannot be read or written ({error.strerror or error})", 1)
     else:
         raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _describe_mistake(error: TyperException) -> str:
+    """Return the sentence for a command line that cannot be parsed, without the words of the library that parses it."""
+    found = getattr(error.__cause__, "errors", None)  # of pydantic, which checks the values for typer
+    parameter = getattr(error, "param", None)
+    if found is None or parameter is None:
+        return error.format_message()
+    first = found()[0]
+    expected = {"int_parsing": "a whole number", "float_parsing": "a number"}.get(first["type"])
+    if expected is None:
+        return error.format_message()
+    return f"{max(parameter.opts, key=len)} is {first['input']!r}; expected {expected}"
+
+
+def _accept_every_letter() -> None:
+    """Print letters that the terminal's encoding lacks as ``\\u0436`` instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _fail(sentence: str, code: int) -> None:

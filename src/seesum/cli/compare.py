@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from seesum.cli.options import Data, Device, Json, Seeds, add_recipe_options
+from seesum.cli.options import Data, Device, Invert, Json, Seeds, add_recipe_options
 from seesum.cli.output import print_json, print_rows
 
 
@@ -16,6 +16,7 @@ def compare(
     seeds: Seeds = 5,
     device: Device = "auto",
     data: Data = None,
+    invert: Invert = False,
     out: Annotated[
         str | None, typer.Option(metavar="DIR", help="Folder for adders.csv and pictures. Default: results, or runs/trial.")
     ] = None,
@@ -26,7 +27,7 @@ def compare(
     """Train one encoder with every adder, in several conditions. This compares the ways to combine the two inputs."""
     import seesum
 
-    result = seesum.compare(*(adders or []), seeds=seeds, data=data, out=out, device=device, **fields)
+    result = seesum.compare(*(adders or []), seeds=seeds, data=data, invert=invert, out=out, device=device, **fields)
     if as_json:
         print_json({"folder": str(result.folder), "rows": result.rows})
         return

@@ -12,6 +12,9 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
+READABLE = 24
+"""A column of long texts is at least as wide as this many characters."""
+
 
 def print_json(values: dict[str, Any]) -> None:
     """Print one JSON object, and nothing else, to standard output."""
@@ -62,9 +65,40 @@ def print_rows(rows: Sequence[Mapping[str, Any]], *columns: str) -> None:
 
 
 def print_table(table: Table) -> None:
-    """Print a table with the width of the terminal, or at least 100 characters wide if there is none."""
+    """Print a table if the terminal is wide enough, and otherwise a block of lines ``column: value`` for each row.
+
+    Where there is no terminal, the table gets the width that it needs, at least 100 characters.
+    """
     from rich.console import Console
 
     console = Console(highlight=False, markup=False)
-    console.width = max(console.width, 100) if not console.is_terminal else console.width
-    console.print(table)
+    width = _widen_columns(table)
+    if not console.is_terminal:
+        console.width = max(console.width, 100, width)
+    if width <= console.width:
+        console.print(table)
+    else:
+        _print_blocks(table)
+
+
+def _widen_columns(table: Table) -> int:
+    """Give each column room for its longest word, and up to ``READABLE`` for texts. Return the width of the table then."""
+    from rich.cells import cell_len
+
+    width = 2
+    for column in table.columns:
+        cells = [str(cell) for cell in column.cells]
+        longest_word = max((cell_len(word) for text in (str(column.header), *cells) for word in text.split()), default=0)
+        column.min_width = max(longest_word, min(READABLE, max(map(cell_len, cells), default=0)))
+        width += 3 + column.min_width
+    return width
+
+
+def _print_blocks(table: Table) -> None:
+    """Print each row as lines ``column: value``, with an empty line between rows."""
+    headers = [str(column.header) for column in table.columns]
+    for cells in zip(*(column.cells for column in table.columns), strict=True):
+        for header, cell in zip(headers, cells, strict=True):
+            if cell:
+                typer.echo(f"{header}: {cell}" if header else cell)
+        typer.echo()

@@ -21,9 +21,11 @@ def predict(
     random: Annotated[int | None, typer.Option(metavar="N", help="Answer N random test images instead of pictures.")] = None,
     seed: Annotated[int, typer.Option(help="Seed for the choice of test images and addends.")] = 0,
     plot: Annotated[
-        str | None, typer.Option(metavar="FILE", help="PNG file for the 28x28 images that the network gets.")
+        str | None, typer.Option(metavar="FILE", help="PNG, SVG, PDF or JPEG file for the 28x28 images that the network gets.")
     ] = None,
-    explain: Annotated[str | None, typer.Option(metavar="FILE", help="PNG file for the steps from picture to answer.")] = None,
+    explain: Annotated[
+        str | None, typer.Option(metavar="FILE", help="PNG, SVG, PDF or JPEG file for the steps from picture to answer.")
+    ] = None,
     data: Annotated[
         str | None, typer.Option(metavar="DIR", help="With --random: folder of the run's own data, if it has moved.")
     ] = None,

@@ -13,7 +13,9 @@ from seesum.cli.output import print_path
 def show(
     what: Annotated[str, typer.Argument(metavar="samples|table", help="What to draw.")],
     run: RunOption = None,
-    plot: Annotated[str | None, typer.Option(metavar="FILE", help="PNG file. Default: samples.png or table.png.")] = None,
+    plot: Annotated[
+        str | None, typer.Option(metavar="FILE", help="PNG, SVG, PDF or JPEG file. Default: samples.png or table.png.")
+    ] = None,
     data: RunData = None,
     as_json: Json = False,
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from seesum.base.settings import FLAGS
-from seesum.cli.options import Data, Device, Json, Seeds, Set, System, Test, add_recipe_options, gather_changes
+from seesum.cli.options import Data, Device, Invert, Json, Seeds, Set, System, Test, add_recipe_options, gather_changes
 from seesum.cli.output import make_table, print_json, print_table
 
 
@@ -21,6 +21,7 @@ def study(
     change: Set = None,
     test: Test = False,
     data: Data = None,
+    invert: Invert = False,
     device: Device = "auto",
     out: Annotated[
         str | None, typer.Option(metavar="DIR", help="Directory of the study. Default: a directory under runs.")
@@ -36,7 +37,9 @@ def study(
     from seesum.networks.systems import DEFAULT_SYSTEM, find_system
 
     changes = gather_changes(find_system(system or DEFAULT_SYSTEM).recipe, fields, change)
-    finished = seesum.study(system, seeds=seeds, csv=csv, data=data, device=device, out=out, test=test, **changes)
+    finished = seesum.study(
+        system, seeds=seeds, csv=csv, data=data, invert=invert, device=device, out=out, test=test, **changes
+    )
     spreads = finished.spreads
     if as_json:
         row = {"directory": str(finished.directory), "n": len(finished.runs)}

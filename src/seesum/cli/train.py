@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from seesum.base.settings import FLAGS
-from seesum.cli.options import Data, Device, Json, Set, System, Test, add_recipe_options, gather_changes
+from seesum.cli.options import Data, Device, Invert, Json, Set, System, Test, add_recipe_options, gather_changes
 from seesum.cli.output import print_json, print_metrics
 
 
@@ -17,6 +17,7 @@ def train(
     change: Set = None,
     test: Test = False,
     data: Data = None,
+    invert: Invert = False,
     device: Device = "auto",
     out: Annotated[str | None, typer.Option(metavar="DIR", help="Run directory. Default: a new one under runs.")] = None,
     resume: Annotated[
@@ -37,7 +38,16 @@ def train(
     recipe = resumed.recipe if resumed else find_system(system or DEFAULT_SYSTEM).recipe
     changes = gather_changes(recipe, fields, change)
     run = seesum.train(
-        system, data=data, device=device, out=out, resume=resumed, test=test, plot=plot, summary=summary, **changes
+        system,
+        data=data,
+        invert=invert,
+        device=device,
+        out=out,
+        resume=resumed,
+        test=test,
+        plot=plot,
+        summary=summary,
+        **changes,
     )
     if as_json:
         print_json({"run": str(run.directory), **run.metrics})

@@ -10,7 +10,6 @@ import gzip
 import hashlib
 import lzma
 import os
-import tempfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seesum.base.errors import InputError
+from seesum.base.files import write_atomically
 
 Images = NDArray[np.uint8]
 Digits = NDArray[np.int64]
@@ -38,6 +38,10 @@ class LabelledImages:
     digits: Digits
     """int64 [N], 0..9."""
 
+    def __repr__(self) -> str:
+        """Return one short line."""
+        return f"LabelledImages({len(self.digits):,} images)"
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -47,6 +51,13 @@ class Dataset:
     test: LabelledImages
     sha256: dict[str, str]
     """File name -> SHA-256 of the uncompressed file, for each file that the images came from."""
+    inverted: bool = False
+    """Whether the files hold black ink on white, which is turned here."""
+
+    def __repr__(self) -> str:
+        """Return one short line."""
+        turned = ", inverted" if self.inverted else ""
+        return f"Dataset({len(self.train.digits):,} training and {len(self.test.digits):,} test images{turned})"
 
 
 class Naming(NamedTuple):
@@ -88,23 +99,40 @@ CANONICAL_SHA256 = {
 }
 """SHA-256 of the canonical MNIST files, uncompressed."""
 
-OPENERS: dict[str, Callable[[bytes], bytes]] = {"": bytes, ".gz": gzip.decompress, ".xz": lzma.decompress}
+SUFFIXES = ("", ".gz", ".xz")
+OPENERS: dict[bytes, Callable[[bytes], bytes]] = {b"\x1f\x8b": gzip.decompress, b"\xfd7zXZ\x00": lzma.decompress}
+"""The first bytes of a packed file -> what unpacks it. The name of a file says nothing: browsers unpack and rename."""
+SAMPLE, FEWEST, MOST = 500, 50, 0.75
+"""Images whose ink is looked at, images that are too few to look at, and the share that must lie the wrong way."""
+RIM = (SIDE - BOX) // 2
 IDX_TYPES: dict[int, np.dtype[Any]] = {0x08: np.dtype(">u1"), 0x0C: np.dtype(">i4")}
 
 
-def load_mnist(directory: str | os.PathLike[str] | None = None) -> Dataset:
+def load_mnist(directory: str | os.PathLike[str] | None = None, *, invert: bool = False) -> Dataset:
     """Load the embedded MNIST, or a folder of IDX files under the names of MNIST, EMNIST digits or QMNIST.
 
     Args:
         directory: folder with the four files, each plain, ``.gz`` or ``.xz``. None for the embedded MNIST, which is
             decompressed once and then read from the user's cache directory.
+        invert: turn black ink on white into bright ink on black.
 
     Returns:
         ``.train`` and ``.test``, each with ``.images`` uint8 [N, 28, 28] and ``.digits`` int64 [N].
 
     Raises:
-        InputError: a file is missing, damaged or of the wrong content; the message names the file.
+        InputError: a file is missing, damaged or of the wrong content; the message names the file. Or most images are black
+            ink on white.
     """
+    dataset = read_mnist(directory, invert)
+    if directory is not None:
+        _check_ink(dataset, directory)
+    return dataset
+
+
+def read_mnist(directory: str | os.PathLike[str] | None, invert: bool = False) -> Dataset:
+    """Load as ``load_mnist``, but without a look at the ink: for data that is known by its SHA-256."""
+    if directory is None and invert:
+        raise InputError("the embedded MNIST is bright ink on black already; leave --invert out, or give --data")
     if directory is None:
         return _assemble(NAMINGS["MNIST"], _read_embedded)
     folder = Path(directory)
@@ -114,7 +142,20 @@ def load_mnist(directory: str | os.PathLike[str] | None = None) -> Dataset:
     if naming is None:
         expected = ", ".join(f"{n.train_images} ({collection})" for collection, n in NAMINGS.items())
         raise InputError(f"{folder} holds no training images; expected one of {expected}, plain or with .gz or .xz")
-    return _assemble(naming, lambda name: _read_file(folder, name))
+    return _assemble(naming, lambda name: _read_file(folder, name), invert)
+
+
+def _check_ink(dataset: Dataset, directory: str | os.PathLike[str]) -> None:
+    """Make sure that at most three images in four have a rim brighter than their middle; 50 or more images are needed."""
+    for name, images in (("training", dataset.train.images), ("test", dataset.test.images)):
+        sample = images[:: max(1, len(images) // SAMPLE)].astype(np.float64)
+        middle = sample[:, RIM:-RIM, RIM:-RIM].mean((1, 2))
+        rim = (sample.sum((1, 2)) - sample[:, RIM:-RIM, RIM:-RIM].sum((1, 2))) / (SIDE**2 - BOX**2)
+        if len(images) < FEWEST or (rim > middle).mean() <= MOST:
+            continue
+        turn = "leave --invert (invert=True) out" if dataset.inverted else "turn them with --invert (in Python: invert=True)"
+        found = "with --invert" if dataset.inverted else "as they are"
+        raise InputError(f"the {name} images of {directory} are black ink on white {found}; {turn}")
 
 
 def parse_idx(data: bytes, name: str) -> NDArray[Any]:
@@ -138,7 +179,7 @@ def parse_idx(data: bytes, name: str) -> NDArray[Any]:
     return array.astype(dtype.newbyteorder("="))
 
 
-def _assemble(naming: Naming, read: Callable[[str], bytes]) -> Dataset:
+def _assemble(naming: Naming, read: Callable[[str], bytes], invert: bool = False) -> Dataset:
     """Read, check and combine the four files. ``read`` returns the uncompressed bytes of a file name."""
     sha256: dict[str, str] = {}
 
@@ -150,25 +191,34 @@ def _assemble(naming: Naming, read: Callable[[str], bytes]) -> Dataset:
             raise InputError(
                 f"{images_name} holds {images.dtype} of shape {images.shape}, not uint8 [N, 28, 28]; give another file"
             )
-        if digits.ndim not in (1, 2):
+        if not len(images):
+            raise InputError(f"{images_name} holds no images (0 of 28x28); give a file with at least one")
+        if digits.ndim not in (1, 2) or 0 in digits.shape[1:]:
             raise InputError(f"{digits_name} holds labels of shape {digits.shape}, not one label per image; give another file")
         if digits.ndim == 2:
             digits = digits[:, 0]  # QMNIST labels have eight columns; the first is the digit
-        if digits.shape != images.shape[:1] or not len(digits):
-            raise InputError(f"{digits_name} holds {len(digits):,} labels for {len(images):,} images; give one label per image")
+        if digits.shape != images.shape[:1]:
+            raise InputError(
+                f"{digits_name} holds {len(digits):,} labels for {len(images):,} images of {images_name}; "
+                f"give the labels that belong to these images, one per image"
+            )
         if digits.min() < 0 or digits.max() > 9:
-            raise InputError(f"{digits_name} holds labels from {digits.min()} to {digits.max()}; give labels from 0 to 9")
+            hint = " (a 10 may stand for the digit 0)" if digits.min() > 0 and digits.max() == 10 else ""
+            found = f"labels from {digits.min()} to {digits.max()}{hint}"
+            raise InputError(f"{digits_name} holds {found}; give the digit that each image shows, from 0 to 9")
         if naming.transposed:
             images = np.ascontiguousarray(images.transpose(0, 2, 1))
+        if invert:
+            images = np.uint8(255) - images
         return LabelledImages(images.astype(np.uint8, copy=False), digits.astype(np.int64))
 
     train = read_labelled(naming.train_images, naming.train_digits)
-    return Dataset(train, read_labelled(naming.test_images, naming.test_digits), sha256)
+    return Dataset(train, read_labelled(naming.test_images, naming.test_digits), sha256, invert)
 
 
 def _find(folder: Path, name: str) -> Path | None:
     spellings = (name, name.replace("-idx", ".idx"))  # some mirrors write train-images.idx3-ubyte
-    return next((p for n in spellings for suffix in OPENERS if (p := folder / (n + suffix)).is_file()), None)
+    return next((p for n in spellings for suffix in SUFFIXES if (p := folder / (n + suffix)).is_file()), None)
 
 
 def _read_file(folder: Path, name: str) -> bytes:
@@ -176,7 +226,9 @@ def _read_file(folder: Path, name: str) -> bytes:
     if path is None:
         raise InputError(f"{folder} lacks {name} (plain, .gz or .xz); put it beside the other three files")
     try:
-        return OPENERS[path.suffix if path.suffix in OPENERS else ""](path.read_bytes())
+        data = path.read_bytes()
+        unpack = next((opener for magic, opener in OPENERS.items() if data.startswith(magic)), bytes)
+        return unpack(data)
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         raise InputError(f"{path} cannot be read ({error}); download it again") from error
 
@@ -186,12 +238,10 @@ def _read_embedded(name: str) -> bytes:
 
     They come from the cache if its checksum is right. Otherwise the file is decompressed and cached.
     """
-    import platformdirs
-
     expected = CANONICAL_SHA256[name]
-    cached = Path(platformdirs.user_cache_dir("seesum", appauthor=False)) / "mnist" / name
+    folder = _find_cache()
     with contextlib.suppress(OSError):
-        data = cached.read_bytes()
+        data = b"" if folder is None else (folder / name).read_bytes()
         if hashlib.sha256(data).hexdigest() == expected:
             return data
     try:
@@ -201,8 +251,18 @@ def _read_embedded(name: str) -> bytes:
     if hashlib.sha256(data).hexdigest() != expected:
         raise InputError(f"the embedded file {name}.xz is not the canonical one; install seesum again")
     with contextlib.suppress(OSError):  # without a cache, each run takes a second longer
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=cached.parent, delete=False) as temporary:
-            temporary.write(data)
-        Path(temporary.name).replace(cached)
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / name, data)
     return data
+
+
+def _find_cache() -> Path | None:
+    """Return the folder for uncompressed files, or None for a user without a home directory."""
+    import platformdirs
+
+    try:
+        folder = Path(platformdirs.user_cache_dir("seesum", appauthor=False)) / "mnist"
+    except RuntimeError:  # what platformdirs raises where it finds no home; older ones return a path from "~" on
+        return None
+    return folder if folder.is_absolute() else None

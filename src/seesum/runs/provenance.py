@@ -30,7 +30,7 @@ def describe_origin(
     return {
         "evaluation": {"test": test, "monitor": list(monitor)},
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "command": write_command(recipe, source["directory"], test),
+        "command": write_command(recipe, source, test),
         "versions": collect_versions(),
         "commit": find_commit(),
         "hardware": describe_hardware(resolve_device(device).type, recipe.precision),
@@ -39,16 +39,23 @@ def describe_origin(
 
 
 def describe_data(mnist: Dataset, data: str | os.PathLike[str] | None) -> dict[str, Any]:
-    """Return where a data set was read (None for the embedded one), and the SHA-256 of its files."""
-    return {"directory": None if data is None else str(Path(data).resolve()), "sha256": mnist.sha256}
+    """Return where a data set was read (None for the embedded one), the SHA-256 of its files, and whether it was inverted."""
+    source = {"directory": None if data is None else str(Path(data).resolve()), "sha256": mnist.sha256}
+    return source | ({"invert": True} if mnist.inverted else {})
 
 
-def write_command(recipe: Recipe, data: str | None, test: bool) -> str:
+def write_command(recipe: Recipe, source: dict[str, Any], test: bool) -> str:
     """Write the command line that trains a recipe and evaluates the same images."""
     words = ["seesum", "train", recipe.system]
     for name, value in recipe.changes_from(find_system(recipe.system).recipe).items():
         words += [f"--{name.replace('_', '-')}", str(value)] if name in FLAGS else ["--set", format_change(name, value)]
-    return shlex.join([*words, *["--test"] * test, *(["--data", data] if data else [])])
+    return shlex.join([*words, *["--test"] * test, *_name_data(source)])
+
+
+def _name_data(source: dict[str, Any]) -> list[str]:
+    """Return the options with which a command reads the same images."""
+    folder = ["--data", source["directory"]] if source["directory"] else []
+    return [*folder, *["--invert"] * source.get("invert", False)]
 
 
 def collect_versions() -> dict[str, str]:

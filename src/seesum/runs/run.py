@@ -16,7 +16,7 @@ from seesum.base.environment import with_own_torch_settings
 from seesum.base.errors import InputError
 from seesum.base.files import load_tensors, read_csv, read_json, write_json
 from seesum.base.recipe import Recipe
-from seesum.data.idx import load_mnist
+from seesum.data.idx import read_mnist
 from seesum.data.splits import Splits, split_images
 from seesum.measuring.calibration import Calibration
 from seesum.runs.names import DEFAULT_RUN, LATEST, RUNS
@@ -157,7 +157,10 @@ def load_run_splits(
     info: Mapping[str, Any], recipe: Recipe, source: Path | str, data: str | os.PathLike[str] | None = None
 ) -> Splits:
     """Load the images that a ``run.json`` describes; ``source`` is its name in messages. See ``Run.load_splits``."""
-    dataset = load_mnist(data if data is not None else info["data"]["directory"])
+    stored = info["data"]
+    folder = data if data is not None else stored["directory"]
+    # a run on the embedded MNIST has nothing to invert, and an exported network forgets the folder of its data
+    dataset = read_mnist(folder, folder is not None and stored.get("invert", False))
     if dataset.sha256 != info["data"]["sha256"]:
         raise InputError(f"the data is not what {source} was made with (its SHA-256 differs); give that data with --data")
     return split_images(dataset, recipe)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seesum.base.errors import InputError
-from seesum.base.files import write_atomically
+from seesum.base.files import PICTURE_ENDINGS, write_atomically
 from seesum.data.idx import Digits, Images
 from seesum.data.operations import ADDENDS, Operation
 from seesum.data.samples import Samples
@@ -34,15 +34,20 @@ FEW_EPOCHS = 3
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a figure to a PNG file, and return its path."""
-    write_atomically(path, encode_figure(figure))
+    """Write a figure to a file in the format of its ending, and return its path."""
+    write_atomically(path, encode_figure(figure, PICTURE_ENDINGS[path.suffix.lower()]))
     return path
 
 
-def encode_figure(figure: Figure) -> bytes:
-    """Return a figure as the bytes of a PNG file. The same figure always gives the same bytes."""
+def encode_figure(figure: Figure, kind: str = "png") -> bytes:
+    """Return a figure as the bytes of a file: png, svg, pdf or jpeg. The same figure always gives the same bytes."""
+    from matplotlib import rc_context
+
+    # what a file says of the program and the time of day
+    metadata = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
     data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=110, metadata={"Software": None})
+    with rc_context({"svg.hashsalt": "seesum"}):  # the names of an SVG's parts are random without it
+        figure.savefig(data, format=kind, dpi=110, metadata=metadata)
     return data.getvalue()
 
 

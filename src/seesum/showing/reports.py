@@ -10,7 +10,7 @@ import numpy as np
 from seesum.base.files import write_atomically
 from seesum.data.operations import draw_addends
 from seesum.data.splits import Splits, preview_samples
-from seesum.measuring.metrics import confusion_matrix
+from seesum.measuring.metrics import PredictedClasses, confusion_matrix
 from seesum.networks.tables import TableAdder
 from seesum.reading.reader import Reader
 from seesum.runs.run import Run, refuse_shipped
@@ -67,9 +67,7 @@ def draw_pictures(data: ReportData) -> dict[str, Figure]:
     figures = {
         "curves": plots.draw_curves(data.run),
         "samples": plots.draw_samples(samples, data.splits.sizes, operation),
-        "confusion-digit": plots.draw_confusion(
-            confusion_matrix(answers.digit, answers.true_digit, 10), "digit (number of pairs)"
-        ),
+        "confusion-digit": draw_digit_confusion(answers),
         "confusion-sum": plots.draw_confusion(
             confusion_matrix(answers.sum, answers.true_sum, operation.num_classes), "sum (number of pairs)", operation.lowest
         ),
@@ -80,6 +78,14 @@ def draw_pictures(data: ReportData) -> dict[str, Figure]:
         table = data.network.adder.tabulate().detach().numpy()
         figures["table"] = plots.draw_table(table, operation)
     return figures
+
+
+def draw_digit_confusion(answers: PredictedClasses) -> Figure:
+    """Draw the digit's confusion matrix. It counts images, or pairs where an image's digit depends on the addend."""
+    digit, counted = answers.digit, "pairs"
+    if (digit == digit[:, :1]).all():
+        digit, counted = digit[:, :1], "images"
+    return plots.draw_confusion(confusion_matrix(digit, answers.true_digit, 10), f"digit (number of {counted})")
 
 
 def draw_predictions(data: ReportData, count: int = 15) -> Figure:

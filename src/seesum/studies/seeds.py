@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import statistics
 import time
 from collections.abc import Mapping, Sequence
@@ -49,7 +50,8 @@ class Study:
     def spreads(self) -> dict[str, Spread]:
         """Mean and spread of each metric in ``STUDY_METRICS``."""
         metrics = [run.metrics for run in self.runs]
-        return {name: compute_spread([float(values[name]) for values in metrics]) for name in STUDY_METRICS}
+        most = {name: 1.0 if name.endswith("accuracy") else math.inf for name in STUDY_METRICS}
+        return {name: compute_spread([float(values[name]) for values in metrics], most[name]) for name in STUDY_METRICS}
 
     def to_row(self) -> dict[str, Any]:
         """Return a row for a file in ``results/``: hardware, versions, recipe, n, means, standard deviations and seconds."""
@@ -148,15 +150,18 @@ def find_result(rows: Sequence[Mapping[str, str]], system: System) -> Mapping[st
     return next((row for row in reversed(rows) if all(row[name] == value for name, value in wanted.items())), None)
 
 
-def compute_spread(values: Sequence[float]) -> Spread:
-    """Compute mean, sample standard deviation, 95 % interval of the mean, and median."""
+def compute_spread(values: Sequence[float], most: float = math.inf) -> Spread:
+    """Compute mean, sample standard deviation, 95 % interval of the mean, and median.
+
+    The values are from 0 to ``most``, and so is their mean: the interval is cut there.
+    """
     with undo_import_effects():
         from scipy.stats import t
 
     mean, count = statistics.fmean(values), len(values)
     std = statistics.stdev(values) if count > 1 else 0.0
     half = float(t.ppf(0.975, count - 1)) * std / count**0.5 if count > 1 else 0.0
-    return Spread(mean, std, mean - half, mean + half, statistics.median(values))
+    return Spread(mean, std, max(0.0, mean - half), min(most, mean + half), statistics.median(values))
 
 
 def _join(values: set[str]) -> str:

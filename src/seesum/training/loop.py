@@ -131,6 +131,7 @@ def train_network(
                     _refuse_divergence(state, means["loss"], is_teacher=student is not None)
                     _keep_epoch(state, run, history, steps, progress)
             except KeyboardInterrupt:
+                progress.stop()
                 progress.note(f"stopped; {state.epoch} of {recipe.epochs} epochs are kept in {run.directory}")
                 progress.note(f"go on with: seesum train --resume {whole.directory} (a study: with the same command)")
                 raise

@@ -20,6 +20,7 @@ def compare(
     *adders: str,
     seeds: int = 5,
     data: PathLike | None = None,
+    invert: bool = False,
     out: PathLike | None = None,
     device: str = "auto",
     quiet: bool = False,
@@ -33,7 +34,7 @@ def compare(
     Args:
         *adders: names in ``ADDERS``; none for all.
         seeds: number of seeds, at least 1.
-        data: as in ``train``.
+        data, invert: as in ``train``.
         out: folder for ``adders.csv``, ``adders.png`` and, if ``table`` is among the adders, ``operations.png``. Rows of
             other adders are kept. None for ``results`` or, with other data or ``changes``, for ``runs/trial``.
         device: as in ``train``.
@@ -53,7 +54,9 @@ def compare(
     for adder in names:
         for condition, condition_changes in list_conditions(adder).items():
             recipe = {**SHARED_RECIPE, **condition_changes, **changed, "adder": adder}
-            finished = study(ENCODER, seeds=seeds, data=data, device=device, monitor=(), plot=False, quiet=quiet, **recipe)
+            finished = study(
+                ENCODER, seeds=seeds, data=data, invert=invert, device=device, monitor=(), plot=False, quiet=quiet, **recipe
+            )
             rows.append(compare_study(adder, condition, finished))
             if not condition_changes:
                 traces[adder] = trace_learning(finished)

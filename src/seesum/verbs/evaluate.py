@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from seesum.base.environment import with_own_torch_settings
+from seesum.base.errors import InputError
 from seesum.base.files import PathLike
 from seesum.data.idx import load_mnist
 from seesum.measuring.calibration import compute_coverage
@@ -17,7 +18,9 @@ from seesum.runs.run import Run
 
 
 @with_own_torch_settings
-def evaluate(run: PathLike | Run | OnnxModel = LATEST, *, data: PathLike | None = None, test: bool = False) -> dict[str, Any]:
+def evaluate(
+    run: PathLike | Run | OnnxModel = LATEST, *, data: PathLike | None = None, invert: bool = False, test: bool = False
+) -> dict[str, Any]:
     """Compute the metrics of a run over all images x 10 addends.
 
     A run with validation images is evaluated on them, unless ``data`` or ``test`` is given. Every other run is evaluated on
@@ -26,6 +29,7 @@ def evaluate(run: PathLike | Run | OnnxModel = LATEST, *, data: PathLike | None 
     Args:
         run: a Run, the name of a shipped network, a run directory, an ONNX file, or ``latest`` for the newest run.
         data: folder of IDX files whose test images are used; None for the data of the run.
+        invert: the images in ``data`` are black ink on white: turn them.
         test: use the test images even if the run has validation images.
 
     Returns:
@@ -35,12 +39,14 @@ def evaluate(run: PathLike | Run | OnnxModel = LATEST, *, data: PathLike | None 
         InputError: the run or file does not exist, its weights are damaged, or the data cannot be read.
         JobError: ``run`` is an ONNX file, and ONNX Runtime is not installed.
     """
+    if invert and data is None:
+        raise InputError("--invert turns the images of --data; give --data, or leave --invert out")
     found = find_run_or_model(run)
     if isinstance(found, Run):
         found.refuse_teacher()
     reader = Reader.load(found)
     if data is not None:
-        labelled, name = load_mnist(data).test, "test"
+        labelled, name = load_mnist(data, invert=invert).test, "test"
     else:
         labelled, name = found.load_splits().evaluation_images(test)
     probabilities = reader.predict_every_addend(labelled.images)

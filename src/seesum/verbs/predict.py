@@ -8,7 +8,7 @@ import numpy as np
 
 from seesum.base.environment import with_own_torch_settings
 from seesum.base.errors import InputError
-from seesum.base.files import PathLike, check_file
+from seesum.base.files import PathLike, check_picture_file
 from seesum.data.idx import Digits
 from seesum.data.operations import Operation, draw_addends
 from seesum.reading.onnx_model import OnnxModel, find_run_or_model
@@ -76,8 +76,9 @@ def predict(
         run: a Run, the name of a shipped network, a run directory, an ONNX file, ``latest``, or None for the shipped ``hand``.
         random: number of random test images to answer instead of pictures.
         seed: seed for the choice of test images and addends.
-        plot: PNG file for a grid of the 28x28 images that the network gets, with the answers. Wrong answers are red.
-        explain: PNG file with a row for each picture: its preparation steps, the ink that counts most for the answer, and
+        plot: picture file (.png, .svg, .pdf or .jpg) for a grid of the 28x28 images that the network gets, with the answers.
+            Wrong answers are red.
+        explain: picture file with a row for each picture: its preparation steps, the ink that counts most for the answer, and
             the probabilities of both outputs.
         data: with ``random``, folder of the images of a network that was trained on your own data. It is only needed if that
             folder has moved.
@@ -92,7 +93,7 @@ def predict(
     """
     picture_list = expand_patterns(list_pictures(pictures)[0])
     _check_arguments(picture_list, add, random, seed, explain, data)
-    plot_file, explain_file = (None if path is None else check_file(path) for path in (plot, explain))
+    plot_file, explain_file = (None if path is None else check_picture_file(path) for path in (plot, explain))
     found = find_run_or_model(run)
     reader = Reader.load(found)
     if random is None:

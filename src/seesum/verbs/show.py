@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from seesum.base.environment import with_own_torch_settings
 from seesum.base.errors import InputError
-from seesum.base.files import PathLike, check_file
+from seesum.base.files import PathLike, check_picture_file
 from seesum.base.registry import look_up
 from seesum.data.idx import load_mnist
 from seesum.data.operations import OPERATIONS
@@ -28,7 +28,7 @@ def show(what: str, *, run: PathLike | Run | None = None, plot: PathLike | None 
         what: ``samples`` or ``table``.
         run: a Run, the name of a shipped network, a run directory or ``latest``. None for the newest run. If there is no
             run, ``samples`` shows the training data of the default system.
-        plot: PNG file; None for ``samples.png`` or ``table.png`` in the current directory.
+        plot: picture file (.png, .svg, .pdf or .jpg); None for ``samples.png`` or ``table.png`` in the current directory.
         data: for ``samples``, folder of the images of a run that was trained on your own data. It is only needed if that
             folder has moved.
 
@@ -36,7 +36,7 @@ def show(what: str, *, run: PathLike | Run | None = None, plot: PathLike | None 
         InputError: ``what`` is another word, the run does not exist, or its adder has no table.
     """
     draw = look_up({"samples": _draw_samples, "table": _draw_table}, what, "picture")
-    target = check_file(plot if plot is not None else f"{what}.png")
+    target = check_picture_file(plot if plot is not None else f"{what}.png")
     return save_figure(draw(run, data), target)
 
 

@@ -27,6 +27,7 @@ def study(
     seeds: int = 5,
     csv: PathLike | None = None,
     data: PathLike | None = None,
+    invert: bool = False,
     device: str = "auto",
     out: PathLike | None = None,
     test: bool = False,
@@ -41,8 +42,7 @@ def study(
         system: a name in ``SYSTEMS``; None for the default.
         seeds: number of seeds n, at least 1.
         csv: CSV file to which a row with the result is appended. It is created if it does not exist.
-        data: as in ``train``.
-        device: as in ``train``.
+        data, invert, device: as in ``train``.
         out: directory of the study, with a run for each seed. None for a directory under ``runs``, named after the settings.
         test: as in ``train``.
         monitor: the splits to evaluate after every epoch: ``validation``, ``test`` or both. Never make choices by ``test``.
@@ -59,7 +59,7 @@ def study(
     if csv is not None:
         read_csv(check_file(csv))
     recipe = resolve_precision(find_system(system or DEFAULT_SYSTEM).recipe.replaced(changes), device)
-    dataset = load_mnist(data)
+    dataset = load_mnist(data, invert=invert)
     source, evaluation = describe_data(dataset, data), {"test": test, "monitor": list(monitor)}
     device_type = resolve_device(device).type
     directory = Path(out) if out is not None else find_study_directory(recipe, source["directory"], device_type, evaluation)

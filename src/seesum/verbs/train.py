@@ -17,6 +17,7 @@ def train(
     system: str | None = None,
     *,
     data: PathLike | None = None,
+    invert: bool = False,
     device: str = "auto",
     out: PathLike | None = None,
     resume: PathLike | Run | None = None,
@@ -30,7 +31,7 @@ def train(
 
     Args:
         system: a name in ``SYSTEMS``; None for the default, ``fast``.
-        data: folder of IDX files; None for the embedded MNIST.
+        data, invert: folder of IDX files, None for the embedded MNIST; whether to turn its black ink on white.
         device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``mps``.
         out: run directory, new or empty; None for a new one under ``runs``.
         resume: an unfinished run, or ``latest`` for the newest one. It continues in its directory with its recipe, and ends
@@ -57,11 +58,11 @@ def train(
 
     if resume is not None:
         run = find_unfinished(resume)
-        _refuse_changes(run, system, changes, out, test)
+        _refuse_changes(run, system, changes | {"invert": invert}, out, test)
         splits = run.load_splits(data)
     else:
         recipe = resolve_precision(find_system(system or DEFAULT_SYSTEM).recipe.replaced(changes), device)
-        run, splits = start_run(recipe, load_mnist(data), data, device, out, test)
+        run, splits = start_run(recipe, load_mnist(data, invert=invert), data, device, out, test)
     if summary:
         with torch.random.fork_rng(devices=[]):  # a network starts with random weights
             print(format_layers(build_network(run.recipe)), file=sys.stderr)  # noqa: T201
@@ -77,6 +78,8 @@ def train(
 def _refuse_changes(run: Run, system: str | None, changes: dict[str, Any], out: PathLike | None, test: bool) -> None:
     """Make sure that the arguments do not differ from those with which a resumed run was started."""
     stored = run.recipe
+    if changes.pop("invert") and not run.info["data"].get("invert", False):
+        raise InputError(f"{run.directory} was started without --invert; leave it out, or start a new run")
     if system is not None and system != stored.system:
         raise InputError(f"{run.directory} trains {stored.system}, not {system}; leave the system out")
     if out is not None:
