@@ -77,7 +77,7 @@ FUNCTIONS: dict[str, Callable[[seesum.Run, Path], Any]] = {
 
 def calibrate(run: seesum.Run, data: Path) -> Any:
     twin = seesum.train("fast", data=data, split="validate", plot=False, quiet=True)
-    own = seesum.Run(shutil.copytree(run.directory, "calibrated"))  # the run is shared with other tests
+    own = seesum.Run(Path(shutil.copytree(run.directory, "calibrated")))  # the run is shared with other tests
     return seesum.calibrate(own, twin=twin, target=0.5, data=data)
 
 
