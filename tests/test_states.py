@@ -87,7 +87,8 @@ def own_run(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> seesu
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name == "compare" else ()) for name in FUNCTIONS]
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name in ("compare", "reproduce", "export") else ()) for name in FUNCTIONS],
 )
 def test_global_state_is_unchanged(name: str, own_run: seesum.Run, small_data: Path, elsewhere: Path) -> None:
     for public in seesum.__all__:

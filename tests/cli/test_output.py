@@ -55,7 +55,9 @@ def test_no_width_breaks_a_word_or_loses_one(command: Any, terminal: Any, width:
         assert max(map(len, printed.splitlines())) <= width
 
 
-@pytest.mark.parametrize("ending", STARTS)
+@pytest.mark.parametrize(
+    "ending", [pytest.param(one, marks=pytest.mark.slow if one in (".pdf", ".jpeg") else ()) for one in STARTS]
+)
 def test_a_picture_has_the_format_of_its_ending(command: Any, elsewhere: Path, ending: str) -> None:
     for again in ("first", "second"):
         plots = ("--plot", f"{again}{ending}", "--explain", f"{again}-steps{ending}")

@@ -19,7 +19,7 @@ def run_program(words: list[Any], folder: Path, **environment: str) -> subproces
     return subprocess.run([*PROGRAM, *words], cwd=folder, env=os.environ | environment, capture_output=True, check=False)
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+@pytest.mark.parametrize("encoding", ["cp1252", *(pytest.param(one, marks=pytest.mark.slow) for one in ("ascii", "utf-8"))])
 @pytest.mark.parametrize("name", ["три.png".encode(), b"\xff.png"])
 def test_every_encoding_prints_every_name(tmp_path: Path, encoding: str, name: bytes) -> None:
     """A letter that the encoding lacks is printed in some other way, and the plot gets its own name."""
