@@ -121,3 +121,11 @@ def test_screenshots(tmp_path: Path) -> None:
         pytest.skip("no chromium is installed; .ci/run installs it")
     run_script(tmp_path, "screenshots.py", "--out", str(tmp_path), "--chromium", chromium)
     assert len(list(tmp_path.glob("page*.png"))) == 3
+
+
+@pytest.mark.slow
+def test_contention(tmp_path: Path) -> None:
+    run_script(tmp_path, "contention.py", "--rounds", "1", "--images", "1000", "--out", "rows")
+    rows = read_csv(tmp_path / "rows" / "contention.csv")
+    assert {row["busy_processes"] for row in rows} == {"0", "1", "2"}
+    assert {row["setting"] for row in rows} == {"seesum", "torch's default", "threads spin"}
