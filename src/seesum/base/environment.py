@@ -19,8 +19,8 @@ T = TypeVar("T")
 SPINS = "100000"
 """Turns for which an OpenMP thread of torch waits actively at a barrier, before it sleeps.
 
-GNU OpenMP's own default spins for seconds where there are as many cores as threads. As soon as another process wants a core,
-each barrier then waits for a thread that is not running. Rows: results/contention.csv.
+A thread that spins keeps a core from the thread that it waits for, as soon as other processes want the cores. Beside two busy
+processes this number makes training quicker than torch's default, beside one slower: results/contention.csv has the rows.
 """
 SPIN_SETTINGS = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 """A user who has set one of these keeps it."""
@@ -41,28 +41,24 @@ def import_onnxruntime() -> ModuleType:
     Raises:
         JobError: it is not installed; the sentence says how to install it.
     """
-    before = os.environ.get(TELEMETRY)
-    os.environ[TELEMETRY] = "1"
-    try:
+    with undo_import_effects():
+        os.environ[TELEMETRY] = "1"
         runtime = import_extra("onnxruntime", "export")
-    finally:
-        if before is None:
-            del os.environ[TELEMETRY]
-        else:
-            os.environ[TELEMETRY] = before
     runtime.disable_telemetry_events()  # for a program that imported it before us
     return runtime
 
 
 @contextmanager
 def undo_import_effects() -> Iterator[None]:
-    """Put warning filters and environment back after a block that imports scipy or torch's exporter, which change them."""
+    """Put warning filters and environment back after a block that imports a package which needs or changes them."""
     before = dict(os.environ)
-    with warnings.catch_warnings():
-        yield
-    for name in os.environ.keys() - before.keys():
-        del os.environ[name]
-    os.environ.update(before)
+    try:
+        with warnings.catch_warnings():
+            yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
 
 
 def with_own_torch_settings(function: Callable[P, T]) -> Callable[P, T]:

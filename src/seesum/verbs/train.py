@@ -58,7 +58,7 @@ def train(
 
     if resume is not None:
         run = find_unfinished(resume)
-        _refuse_changes(run, system, changes | {"invert": invert}, out, test)
+        _refuse_changes(run, system, changes, out, test, invert)
         splits = run.load_splits(data)
     else:
         recipe = resolve_precision(find_system(system or DEFAULT_SYSTEM).recipe.replaced(changes), device)
@@ -75,10 +75,12 @@ def train(
     return run
 
 
-def _refuse_changes(run: Run, system: str | None, changes: dict[str, Any], out: PathLike | None, test: bool) -> None:
+def _refuse_changes(
+    run: Run, system: str | None, changes: dict[str, Any], out: PathLike | None, test: bool, invert: bool
+) -> None:
     """Make sure that the arguments do not differ from those with which a resumed run was started."""
     stored = run.recipe
-    if changes.pop("invert") and not run.info["data"].get("invert", False):
+    if invert and not run.info["data"].get("invert", False):
         raise InputError(f"{run.directory} was started without --invert; leave it out, or start a new run")
     if system is not None and system != stored.system:
         raise InputError(f"{run.directory} trains {stored.system}, not {system}; leave the system out")
