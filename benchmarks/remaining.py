@@ -30,12 +30,14 @@ def main() -> None:
     for image in wrong:
         row = disputed.get(image)
         votes = (
-            f"\n{row['votes_for_label']} of 5 say {row['label']}, {row['votes_for_suggested']} {row['suggested']}"
+            f"\nVotes: {row['votes_for_label']} for {row['label']}, {row['votes_for_suggested']} for {row['suggested']}"
             if row
             else ""
         )
-        captions.append(f"#{image}: label {test.digits[image]}\nread {predicted[image]} ({digit_p[image].max():.0%}){votes}")
-    figure = draw_grid(test.images[wrong], captions, [image not in disputed for image in wrong], columns=7)
+        first = f"Image {image}: label {test.digits[image]}"
+        captions.append(f"{first}\nPredicted {predicted[image]} ({digit_p[image].max():.1%}){votes}")
+    title = "Test images that are read differently from their label (red: the label is not disputed)"
+    figure = draw_grid(test.images[wrong], captions, [image not in disputed for image in wrong], title)
     path = save_figure(figure, check_file("results/remaining.png"))
     disputed_count = len(disputed.keys() & set(wrong))
     agreeing = sum(predicted[image] == int(row["suggested"]) for image, row in disputed.items())

@@ -10,7 +10,7 @@ from seesum.showing.reports import draw_digit_confusion
 
 
 @pytest.mark.parametrize(
-    ("changed", "title", "total"), [(0, "digit (number of images)", 20), (1, "digit (number of pairs)", 200)]
+    ("changed", "title", "total"), [(0, "Digit (number of images)", 20), (1, "Digit (number of pairs)", 200)]
 )
 def test_images_or_pairs_are_counted(changed: int, title: str, total: int) -> None:
     truth = np.arange(20)[:, None] % 10

@@ -18,6 +18,7 @@ from seesum.networks.adders import ADDERS
 from seesum.networks.systems import SYSTEMS
 from seesum.runs.run import Run
 from seesum.showing.plots import draw_grid, encode_figure
+from seesum.showing.report_page import describe_images
 
 ALWAYS_TESTED = ("table", "exact")
 """Adders whose reports are tested every time."""
@@ -52,12 +53,25 @@ def test_report_says_what_it_must_and_needs_nothing_else(small_run: Run) -> None
         *("The task", "How data is represented", "How data is generated", "How the two inputs are combined"),
         *("Which loss, and why", "The full recipe", "interval", "Answers and mistakes", "The learned table", "SHA-256"),
         *(f"{metrics['digit_accuracy']:.2%}", f"{metrics['parameters']:,}", "110,774", "encoder.2", "CC BY-SA 3.0"),
-        *(small_run.info["command"], small_run.info["versions"]["torch"]),
+        *("The images and digits are those of MNIST.", small_run.info["command"], small_run.info["versions"]["torch"]),
     ):
         assert words in page.words, words
     for address in page.addresses:
         picture = Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))
         assert min(picture.size) > 100
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ({"directory": None}, "are those of MNIST."),
+        ({"directory": "/own/<i>"}, "the folder <code>/own/&lt;i&gt;</code>."),
+        ({"directory": "/own", "transpose": True}, "</code>, turned with <code>--transpose</code>."),
+        ({"directory": "/own", "invert": True, "transpose": True}, "<code>--invert</code> and <code>--transpose</code>."),
+    ],
+)
+def test_report_says_whose_images_they_are(source: dict[str, Any], words: str) -> None:
+    assert words in describe_images(source)
 
 
 def test_report_again_is_the_same(small_run: Run) -> None:
@@ -85,7 +99,11 @@ def test_every_system_has_a_report(tmp_path: Path, small_data: Path, system: str
 def test_only_tables_are_plotted_as_tables(tmp_path: Path, small_data: Path, adder: str) -> None:
     run = seesum.train("fast", data=small_data, adder=adder, split="validate", out=tmp_path / "run", quiet=True)
     assert (run.directory / "table.png").exists() == adder.endswith("table")
-    assert "validation" in (run.directory / "report.html").read_text()
+    words = Page((run.directory / "report.html").read_text()).words
+    assert "validation" in words
+    assert f"were read from the folder {small_data}." in words
+    assert "those of MNIST" not in words
+    assert "CC BY-SA" not in words, "the licence of MNIST says nothing of other images"
 
 
 def test_a_grid_without_images_can_be_plotted() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Mapping, Sequence
+from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -10,151 +13,223 @@ from numpy.typing import NDArray
 
 from seesum.data.operations import OPERATIONS
 from seesum.networks.systems import find_system
-from seesum.showing.plots import COLOURS, fill_table, make_figure
+from seesum.showing.labels import Label, write_labels
+from seesum.showing.plots import fill_table
+from seesum.showing.style import LIGHT, OUTPUTS, SERIES, TITLE, WIDTH, Look, format_value, house_style, make_figure
+from seesum.studies.comparisons import HELD_OUT, SHARES, name_share
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 
+@house_style()
 def draw_published(rows: Sequence[dict[str, Any]]) -> Figure:
-    """Draw published figures (rings) and reproduced ones (dots with standard deviation), with a panel for each system.
+    """Draw published figures (open) and reproduced ones (filled, with standard deviation), with a panel for each system.
 
     ``rows`` are those of ``published.csv``. The epochs on the x axis are in the order of the rows.
     """
-    systems = list(dict.fromkeys(row["system"] for row in rows))
-    figure = make_figure(3.4 * len(systems), 4)
-    panels = figure.subplots(1, len(systems), squeeze=False, sharey=True)[0]
-    for panel, system in zip(panels, systems, strict=True):
-        shown = [row for row in rows if row["system"] == system and row["on"] == "test" and row["output"] in COLOURS]
-        epochs = list(dict.fromkeys(str(row["epoch"]) for row in shown))
-        for offset, (output, colour) in zip((-0.2, 0.0, 0.2), COLOURS.items(), strict=True):
-            points = [row for row in shown if row["output"] == output]
-            x = [epochs.index(str(row["epoch"])) + offset for row in points]
-            published = [100 - float(row["published"] or "nan") for row in points]
-            reproduced = [100 - float(row["reproduced_mean"]) for row in points]
-            std = [float(row["reproduced_std"]) for row in points]
-            label = output if points else None
-            panel.plot(x, published, "o", mfc="none", color=colour, markersize=9)
-            panel.errorbar(x, reproduced, std, fmt="o", color=colour, markersize=4, capsize=3, label=label)
-        panel.set_yscale("log")
-        panel.set(title=system, xticks=range(len(epochs)), xlabel="epoch", xlim=(-0.6, len(epochs) - 0.4))
-        panel.set_xticklabels(epochs, fontsize=8)
-        panel.grid(alpha=0.25)
+    test_rows = [row for row in rows if row["on"] == "test" and row["output"] in OUTPUTS]
+    systems = dict.fromkeys(row["system"] for row in rows)
+    shown = {system: [row for row in test_rows if row["system"] == system] for system in systems}
+    epochs = {system: list(dict.fromkeys(str(row["epoch"]) for row in own)) for system, own in shown.items()}
+    across = min(3, len(shown))
+    lines = math.ceil(len(shown) / across)
+    counts = [max(4, len(names)) for names in epochs.values()]
+    figure = make_figure(max(5.5, WIDTH * across / 3), 0.9 + 2.7 * lines)
+    panels = figure.subplots(
+        lines, across, squeeze=False, sharey=True, width_ratios=[max(counts[column::across]) for column in range(across)]
+    )
+    for panel, system in itertools.zip_longest(panels.flat, shown):
+        if system is None:
+            panel.axis("off")
+        else:
+            _draw_system(panel, shown[system], epochs[system])
+            panel.set_title(system, **TITLE)
     ticks = [0.5, 1, 2, 5, 10, 20, 50, 100]
-    panels[0].set_yticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
-    panels[0].minorticks_off()
-    panels[0].invert_yaxis()
-    panels[0].legend(frameon=False, fontsize=9, loc="lower right")
-    panels[0].set_ylabel("wrong on the test images (%)")
-    figure.suptitle("published (rings) and reproduced (dots with standard deviation over seeds); higher is better")
+    panels[0, 0].set_yscale("log")
+    panels[0, 0].set_yticks(ticks, [format_value(tick) for tick in ticks])
+    panels[0, 0].invert_yaxis()
+    for panel in panels.flat:
+        panel.minorticks_off()
+    figure.supylabel("Wrong on the test images (%, higher is better)", fontsize="medium")
+    handles = [
+        _make_mark(look, face, f"{output.capitalize()}, {source}")
+        for output, look in OUTPUTS.items()
+        for face, source in (("none", "published"), (look.colour, "reproduced"))
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(OUTPUTS))
     return figure
 
 
-def draw_comparison(rows: Sequence[dict[str, Any]], traces: dict[str, list[NDArray[np.float64]]]) -> Figure:
+def _draw_system(panel: Axes, rows: Sequence[dict[str, Any]], epochs: list[str]) -> None:
+    """Draw the published and the reproduced figures of one system."""
+    for offset, (output, look) in zip((-0.25, 0.0, 0.25), OUTPUTS.items(), strict=True):
+        points = [row for row in rows if row["output"] == output]
+        x = [epochs.index(str(row["epoch"])) + offset for row in points]
+        published = [100 - float(row["published"] or "nan") for row in points]
+        reproduced = [100 - float(row["reproduced_mean"]) for row in points]
+        std = [float(row["reproduced_std"]) for row in points]
+        panel.plot(x, published, look.marker, mfc="none", color=look.colour, markersize=8)
+        panel.errorbar(x, reproduced, std, fmt=look.marker, color=look.colour, markersize=4)
+    panel.set(xlabel="Epoch", xlim=(-0.6, len(epochs) - 0.4))
+    panel.set_xticks(range(len(epochs)), epochs)
+
+
+def _make_mark(look: Look, face: str, label: str) -> Line2D:
+    """Return a mark for a legend."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], linestyle="none", color=look.colour, marker=look.marker, mfc=face, label=label)
+
+
+@house_style()
+def draw_comparison(
+    rows: Sequence[dict[str, Any]], traces: dict[str, list[NDArray[np.float64]]], images: int | None = None
+) -> Figure:
     """Draw the results of each adder in six panels.
 
     Args:
         rows: rows of ``adders.csv``.
         traces: for each adder, one array for each run with all images: the training accuracy of the sum at every step.
+            Without traces, the chart shows after how many steps it reached 90 %, which is in the rows.
+        images: the number of images that the comparison used; None for all.
     """
-    figure = make_figure(14, 8)
-    (accuracy, learning, images), (held_out, calibration, cost) = figure.subplots(2, 3)
-    colours = {adder: f"C{index}" for index, adder in enumerate(traces)}
-    cells = _Cells({(row["adder"], row["condition"]): row for row in rows}, colours)
+    figure = make_figure(WIDTH, 10.4)
+    (accuracy, learning), (few_images, held_out), (calibration, cost) = figure.subplots(3, 2)
+    looks = dict(zip(dict.fromkeys(row["adder"] for row in rows), itertools.cycle(SERIES), strict=False))
+    cells = _Cells({(row["adder"], row["condition"]): row for row in rows}, looks, images)
     _draw_accuracy(accuracy, cells)
-    _draw_learning(learning, traces, colours)
-    _draw_few_images(images, cells)
-    held_out_accuracy = {
-        adder: 100 * cells.value(adder, "10 pairs held out", "held_out_sum_accuracy_mean") for adder in colours
-    }
-    _draw_bars(held_out, held_out_accuracy, colours, "{:.1f}")
-    held_out.set(title="pairs never seen in training", xlabel="sum right (%) on these pairs")
-    ece = {adder: 100 * cells.value(adder, "all images", "sum_ece_mean") for adder in colours}
-    _draw_bars(calibration, ece, colours, "{:.2f}")
-    calibration.set(title="calibration of the sum", xlabel="expected calibration error (percentage points); lower is better")
+    if traces:
+        _draw_learning(learning, traces, looks)
+    else:
+        steps = {adder: cells.value(adder, cells.whole, "steps_to_90_percent") for adder in looks}
+        _draw_bars(learning, steps, looks, "{:.0f}")
+        learning.set_title("Steps until the sum is learned", **TITLE)
+        learning.set_xlabel("Steps until 90 % of the sums are right (lower is better)")
+    _draw_few_images(few_images, cells)
+    figure.legend(handles=few_images.lines, loc="outside lower center", ncols=4)
+    held_out_accuracy = {adder: 100 * cells.value(adder, next(iter(HELD_OUT)), "held_out_sum_accuracy_mean") for adder in looks}
+    _draw_bars(held_out, held_out_accuracy, looks, "{:.1f}")
+    held_out.set_title("Pairs never seen in training", **TITLE)
+    held_out.set(xlabel="Sum right (%) on these pairs", xlim=(0, 115), xticks=range(0, 101, 20))
+    ece = {adder: 100 * cells.value(adder, cells.whole, "sum_ece_mean") for adder in looks}
+    _draw_bars(calibration, ece, looks, "{:.2f}")
+    calibration.set_title("Calibration of the sum", **TITLE)
+    calibration.set_xlabel("Expected calibration error (percentage points, lower is better)")
     _draw_cost(cost, cells)
-    for panel in figure.axes:
-        panel.grid(alpha=0.2)
     return figure
 
 
 class _Cells(NamedTuple):
-    """The rows of ``adders.csv`` by adder and condition, and a colour for each adder."""
+    """The rows of ``adders.csv`` by adder and condition, and the look of each adder."""
 
     rows: dict[tuple[str, str], dict[str, Any]]
-    colours: dict[str, str]
+    looks: dict[str, Look]
+    images: int | None
+
+    @property
+    def whole(self) -> str:
+        """The condition with all images that the comparison used."""
+        return name_share(100, self.images)
 
     def value(self, adder: str, condition: str, name: str) -> float:
-        return float(self.rows[adder, condition][name])
+        """Return a figure of an adder in a condition; not a number where the row has none."""
+        return float(self.rows[adder, condition][name] or "nan")
 
 
 def _draw_accuracy(panel: Axes, cells: _Cells) -> None:
-    for index, (adder, colour) in enumerate(cells.colours.items()):
-        for name, size in (("digit_accuracy", 10), ("sum_accuracy", 5)):
-            mean, std = (100 * cells.value(adder, "all images", f"{name}_{kind}") for kind in ("mean", "std"))
-            face = "none" if name == "digit_accuracy" else colour
+    for index, (adder, look) in enumerate(cells.looks.items()):
+        for name, size in (("digit_accuracy", 9), ("sum_accuracy", 4)):
+            mean, std = (100 * cells.value(adder, cells.whole, f"{name}_{kind}") for kind in ("mean", "std"))
+            face = "none" if name == "digit_accuracy" else look.colour
             bar = [[min(std, 0.9 * (100 - mean))], [std]]  # the bar must end above zero on a logarithmic axis
-            style: dict[str, Any] = {"fmt": "o", "markersize": size, "mfc": face, "color": colour, "capsize": 3}
-            panel.errorbar(100 - mean, index, xerr=bar, **style)
+            panel.errorbar(100 - mean, index, xerr=bar, fmt="o", markersize=size, mfc=face, color=look.colour)
     panel.set_xscale("log")
     panel.set_xticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
     panel.minorticks_off()
-    panel.set_yticks(range(len(cells.colours)), list(cells.colours))
+    panel.set_yticks(range(len(cells.looks)), list(cells.looks))
     panel.invert_yaxis()
-    panel.set(title="all images: digit (ring) and sum (dot)", xlabel="wrong (%), mean and std over seeds; left is better")
+    panel.set_title(f"{cells.whole.capitalize()}: digit (ring) and sum (dot)", **TITLE)
+    panel.set_xlabel("Wrong (%, mean and standard deviation over seeds)")
 
 
-def _draw_learning(panel: Axes, traces: dict[str, list[NDArray[np.float64]]], colours: dict[str, str]) -> None:
+def _draw_learning(panel: Axes, traces: dict[str, list[NDArray[np.float64]]], looks: dict[str, Look]) -> None:
     for adder, runs in traces.items():
         mean_trace = 100 * np.mean([run[: min(map(len, runs))] for run in runs], 0)
-        panel.plot(np.arange(1, len(mean_trace) + 1), mean_trace, color=colours[adder], label=adder)
-    panel.set(title="how fast the sum is learned", xlabel="step (128 images each)", ylabel="sum right (%)", ylim=(0, 101))
-    panel.legend(frameon=False, fontsize=8)
+        look = looks[adder]
+        style: dict[str, Any] = {"color": look.colour, "linestyle": look.dash, "marker": look.marker, "markevery": 0.15}
+        panel.plot(np.arange(1, len(mean_trace) + 1), mean_trace, **style)
+    panel.set_title("How fast the sum is learned", **TITLE)
+    panel.set(xlabel="Step (128 images each)", ylabel="Sum right (%)", ylim=(0, 101))
 
 
 def _draw_few_images(panel: Axes, cells: _Cells) -> None:
-    shares = {"1 % of the images": 1, "10 % of the images": 10, "all images": 100}
-    for adder, colour in cells.colours.items():
+    from matplotlib.ticker import LogLocator
+
+    shares = {name_share(share, cells.images): share for share in sorted(SHARES)}
+    images = "the images" if cells.images is None else cells.whole
+    for adder, look in cells.looks.items():
         wrong = [100 - 100 * cells.value(adder, condition, "sum_accuracy_mean") for condition in shares]
-        panel.plot(list(shares.values()), wrong, "-o", color=colour, markersize=4)
-    panel.set(title="fewer images, same number of steps", xlabel="share of the images (%)", ylabel="sum wrong (%)")
+        style: dict[str, Any] = {"color": look.colour, "linestyle": look.dash, "marker": look.marker}
+        panel.plot(list(shares.values()), wrong, label=adder, **style)
+    panel.set_title("Fewer images, same number of steps", **TITLE)
+    panel.set(xlabel=f"Share of {images} (%)", ylabel="Sum wrong (%)")
     panel.set(xscale="log", yscale="log")
     panel.set_xticks(list(shares.values()), [str(share) for share in shares.values()])
-    panel.yaxis.set_major_formatter(lambda number, _: f"{number:g}")
+    panel.minorticks_off()
+    panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    panel.yaxis.set_major_formatter(lambda number, _: format_value(number))
 
 
-def _draw_bars(panel: Axes, values: dict[str, float], colours: dict[str, str], style: str) -> None:
-    panel.barh(list(values), list(values.values()), color=[colours[adder] for adder in values])
+def _draw_bars(panel: Axes, values: dict[str, float], looks: dict[str, Look], style: str) -> None:
+    panel.barh(list(values), list(values.values()), color=[looks[adder].colour for adder in values])
     for index, value in enumerate(values.values()):
-        panel.text(value, index, f" {style.format(value)}", va="center", fontsize=8)
+        if math.isnan(value):
+            panel.text(0, index, " never", va="center")
+        else:
+            panel.text(value, index, f" {style.format(value)}", va="center")
+    panel.grid(visible=False, axis="y")
     panel.invert_yaxis()
     panel.margins(x=0.2)
 
 
 def _draw_cost(panel: Axes, cells: _Cells) -> None:
-    for adder, colour in cells.colours.items():
-        parameters = cells.value(adder, "all images", "adder_parameters")
-        microseconds = cells.value(adder, "all images", "adder_microseconds")
-        panel.plot(parameters, microseconds, "o", color=colour, markersize=7)
-        panel.annotate(f"  {adder}", (parameters, microseconds), fontsize=8, va="center")
+    labels = []
+    for adder, look in cells.looks.items():
+        parameters = cells.value(adder, cells.whole, "adder_parameters")
+        microseconds = cells.value(adder, cells.whole, "adder_microseconds")
+        panel.plot(parameters, microseconds, look.marker, color=look.colour, markersize=7)
+        labels.append(Label(adder, parameters, microseconds))
     panel.set_xscale("symlog", linthresh=100)
-    panel.set(title="cost of an adder", xlabel="parameters", ylim=(0, None))
-    panel.set_ylabel("microseconds per batch of 128 (forward + backward)")
-    panel.margins(x=0.3)
+    ticks = [0, 100, 1000, 10_000, 100_000]
+    panel.set_xticks(ticks, [format_value(tick) for tick in ticks])
+    panel.minorticks_off()
+    panel.set_title("Cost of an adder, forward and backward", **TITLE)
+    panel.set(xlabel="Parameters", ylabel="Microseconds per batch of 128", ylim=(0, None))
+    panel.set_xlim(-40, 4 * max(100, *(label.x for label in labels)))
+    write_labels(panel, labels)
 
 
+@house_style()
 def draw_tables(tables: dict[str, NDArray[np.float32]]) -> Figure:
-    """Draw the learned tables [10, 10, S] of several operations side by side; wrong cells have a red frame."""
-    figure = make_figure(4.2 * len(tables), 4.9)
-    for panel, (name, table) in zip(figure.subplots(1, len(tables), squeeze=False)[0], tables.items(), strict=True):
-        fill_table(panel, table, OPERATIONS[name])
-        panel.set_title(name)
-    title = "the adder table learned each operation from samples alone: the most probable answer of each cell"
-    figure.suptitle(title)
+    """Draw the learned tables [10, 10, S] of several operations; wrong cells have a red frame."""
+    across = min(3, len(tables))
+    lines = math.ceil(len(tables) / across)
+    figure = make_figure(max(4.5, WIDTH * across / 3), 3.3 * lines + 0.3)
+    panels = figure.subplots(lines, across, squeeze=False).flat
+    for panel, name in itertools.zip_longest(panels, tables):
+        if name is None:
+            panel.axis("off")
+        else:
+            fill_table(panel, tables[name], OPERATIONS[name])
+            panel.set_title(name.replace("-", " ").capitalize(), **TITLE)
+    figure.supxlabel("The most probable answer in each cell (fainter: less probable)", fontsize="medium")
     return figure
 
 
+@house_style()
 def draw_frontier(rows: Sequence[Mapping[str, Any]], public: Sequence[Mapping[str, Any]]) -> Figure:
     """Draw the share of wrong digits on the test images against the number of parameters.
 
@@ -164,24 +239,30 @@ def draw_frontier(rows: Sequence[Mapping[str, Any]], public: Sequence[Mapping[st
         rows: rows of ``systems.csv``, one for each system.
         public: rows of ``public.csv``: figures that others report, most of them picked on the test images.
     """
-    figure = make_figure(9, 5.5)
+    figure = make_figure(WIDTH, 6)
     panel = figure.subplots()
+    ours, rebuilt, reported = SERIES[0], SERIES[1], Look(LIGHT["quiet"], "x", "none")
+    labels = []
     for row in rows:
-        ours = not find_system(row["system"]).published
+        look = rebuilt if find_system(row["system"]).published else ours
         size, wrong = int(row["parameters"]), 100 - 100 * float(row["digit_accuracy_mean"])
-        colour = COLOURS["digit"] if ours else "0.55"
         std = 100 * float(row["digit_accuracy_std"])
-        panel.errorbar(size, wrong, std, fmt="o", color=colour, capsize=4, markersize=9 if ours else 6)
-        panel.annotate(f"{row['system']}\nn = {row['n']}", (size, wrong), (9, -3), textcoords="offset points", color=colour)
-    for row in public:
+        panel.errorbar(size, wrong, std, fmt=look.marker, color=look.colour, markersize=7)
+        labels.append(Label(f"{row['system']}, n = {row['n']}", size, wrong, std, look.colour))
+    names = {"Systems of seesum": ours, "Published systems, rebuilt": rebuilt}
+    for letter, row in zip(ascii_uppercase, public, strict=False):
         size, wrong = int(row["parameters"]), 100 - 100 * float(row["digit_accuracy"])
-        panel.plot(size, wrong, "x", color="0.3", markersize=8)
-        panel.annotate(row["how_chosen"], (size, wrong), (6, 6), textcoords="offset points", color="0.3", fontsize=7)
-    panel.set(xscale="log", yscale="log", xlim=(400, 4e7), xlabel="parameters", ylabel="wrong digits on the test images (%)")
+        panel.plot(size, wrong, reported.marker, color=reported.colour, markersize=8)
+        labels.append(Label(letter, size, wrong, colour=reported.colour))
+        names[f"{letter}: reported by others, {row['how_chosen']}"] = reported
+    panel.set(xscale="log", yscale="log", xlim=(400, 4e7), xlabel="Parameters", ylabel="Wrong digits on the test images (%)")
+    panel.xaxis.set_major_formatter(lambda number, _: format_value(number))
     ticks = [0.2, 0.3, 0.5, 0.7, 1.0]
-    panel.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    panel.set_yticks(ticks, [format_value(tick) for tick in ticks])
     panel.minorticks_off()
     panel.invert_yaxis()
-    panel.grid(alpha=0.25)
-    panel.set_title("dots: our systems (blue) and rebuilt ones (grey), mean and std over seeds; crosses: public figures")
+    panel.set_title("Wrong digits and number of parameters", **TITLE)
+    handles = [_make_mark(look, look.colour, name) for name, look in names.items()]
+    figure.legend(handles=handles, loc="outside lower center")
+    write_labels(panel, labels)
     return figure

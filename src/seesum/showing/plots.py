@@ -20,17 +20,18 @@ from seesum.data.idx import Digits, Images
 from seesum.data.operations import ADDENDS, Operation
 from seesum.data.samples import Samples
 from seesum.runs.run import Run
+from seesum.showing.style import LIGHT, OUTPUTS, TITLE, WIDTH, format_value, house_style, make_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = {"digit": "#1f6feb", "sum": "#d9480f", "both": "#2b8a3e"}
-WRONG_COLOUR = "#c92a2a"
 SHOWN_SAMPLES = 10
 """Number of samples of each split in the picture of samples."""
 FEW_EPOCHS = 3
 """Up to this many epochs, training curves have a point for each step. With more, they have a point for each epoch."""
+ACROSS = 6
+"""Number of panels side by side in the steps of a picture."""
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
@@ -39,102 +40,117 @@ def save_figure(figure: Figure, path: Path) -> Path:
     return path
 
 
+@house_style()
 def encode_figure(figure: Figure, kind: str = "png") -> bytes:
     """Return a figure as the bytes of a file: png, svg, pdf or jpeg. The same figure always gives the same bytes."""
-    from matplotlib import rc_context
-
     # what a file says of the program and the time of day
     metadata = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
     data = io.BytesIO()
-    with rc_context({"svg.hashsalt": "seesum"}):  # the names of an SVG's parts are random without it
-        figure.savefig(data, format=kind, dpi=110, metadata=metadata)
+    figure.savefig(data, format=kind, metadata=metadata)
     return data.getvalue()
 
 
+@house_style()
 def draw_curves(run: Run) -> Figure:
     """Draw loss and accuracy of both outputs during training, and the share of samples with both right.
 
-    There is a curve for every split that was evaluated: solid for training, dashed for validation, dotted for test.
-    Only reproductions evaluate the test images after every epoch. With up to ``FEW_EPOCHS`` epochs, the training
+    There is a curve for every split that was evaluated: a bare line for training, filled marks for validation, open marks
+    for test. Only reproductions evaluate the test images after every epoch. With up to ``FEW_EPOCHS`` epochs, the training
     curves have a point for each step and are smoothed over 20 steps.
 
     Raises:
         InputError: ``history.csv`` or ``steps.csv`` is missing.
     """
+    from matplotlib.ticker import LogLocator
+
     history, steps = run.read_rows("history.csv"), run.read_rows("steps.csv")
     if not history or not steps:
         raise InputError(f"{run.directory} has no history.csv or no steps.csv, so there are no curves to plot; train it again")
     by_step = len(history) <= FEW_EPOCHS
-    figure = make_figure(14, 4)
+    figure = make_figure(WIDTH, 3.4)
     panels = figure.subplots(1, 3)
     curves = [
-        (panels[0], ("digit_loss", "sum_loss"), "negative log-likelihood (nats)", 1),
-        (panels[1], ("digit_accuracy", "sum_accuracy"), "accuracy (%)", 100),
-        (panels[2], ("both_accuracy",), "digit and sum both right (%)", 100),
+        (panels[0], ("digit_loss", "sum_loss"), "Negative log-likelihood (nats)", 1),
+        (panels[1], ("digit_accuracy", "sum_accuracy"), "Accuracy (%)", 100),
+        (panels[2], ("both_accuracy",), "Digit and sum both right (%)", 100),
     ]
-    for panel, names, label, factor in curves:
+    for panel, names, title, factor in curves:
         for name in names:
-            output = name.partition("_")[0]
+            look = OUTPUTS[name.partition("_")[0]]
+            label = name.partition("_")[0].capitalize()
             if by_step:
                 x = np.array([row["step"] for row in steps]) * len(history) / len(steps)
                 y = _smooth(np.array([row[name] for row in steps]), 20)
             else:
                 x, y = np.array([row["epoch"] for row in history]), np.array([row[name] for row in history])
-            panel.plot(x, factor * y, color=COLOURS[output], label=f"{output}, train", linewidth=1.6)
-            for split, style in (("validation", "--o"), ("test", ":s")):
+            panel.plot(x, factor * y, color=look.colour, linestyle=look.dash, label=f"{label}, train")
+            for split, face in (("validation", look.colour), ("test", "white")):
                 if f"{split}_{name}" in history[0]:
                     epochs = [row["epoch"] for row in history]
                     values = [factor * row[f"{split}_{name}"] for row in history]
-                    panel.plot(epochs, values, style, color=COLOURS[output], label=f"{output}, {split}", markersize=3)
-        panel.set(xlabel="epoch", ylabel=label)
-        panel.grid(alpha=0.25)
-        panel.legend(frameon=False, fontsize=9)
+                    marks = {"marker": look.marker, "mfc": face, "color": look.colour, "linestyle": look.dash}
+                    panel.plot(epochs, values, label=f"{label}, {split}", linewidth=0.8, **marks)
+        panel.set_title(title, **TITLE)
+        panel.set_xlabel("Epoch")
     panels[0].set_yscale("log")
+    panels[0].minorticks_off()
+    panels[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    panels[0].yaxis.set_major_formatter(lambda value, _: format_value(value))
     for panel in panels[1:]:
         panel.set_ylim(top=100.4)
+    lines = [line for panel in panels[1:] for line in panel.lines]
+    figure.legend(handles=lines, loc="outside lower center", ncols=len(OUTPUTS))
     return figure
 
 
+@house_style()
 def draw_confusion(counts: Digits, title: str, lowest: int = 0) -> Figure:
     """Draw a confusion matrix [classes, classes].
 
     Rows are true classes, columns are predicted classes. Only mistakes are coloured.
     """
+    from matplotlib.colors import LinearSegmentedColormap
+
     classes = len(counts)
-    figure = make_figure(*(5.2, 4.8) if classes <= 10 else (8.2, 7.6))
+    figure = make_figure(*(5.2, 4.8) if classes <= 10 else (WIDTH, 8.2))
     panel = figure.subplots()
     mistakes = counts.astype(np.float64)
     np.fill_diagonal(mistakes, 0)
-    panel.imshow(mistakes, cmap="OrRd", vmax=max(1.0, mistakes.max() * 1.3))
+    # the paler half of the colours, on which text can be read, also in the dark report with its inverted pictures
+    colours = LinearSegmentedColormap.from_list("mistakes", ["white", LIGHT["alarm"]])
+    panel.imshow(mistakes, cmap=colours, vmax=max(1.0, mistakes.max() * 2.2))
     if classes <= 20:
         for row, column in np.argwhere(counts > 0):
             weight = "bold" if row == column else "normal"
-            panel.text(column, row, f"{counts[row, column]}", ha="center", va="center", fontsize=7, fontweight=weight)
+            panel.text(column, row, f"{counts[row, column]}", ha="center", va="center", fontsize=8, fontweight=weight)
     ticks = range(0, classes, 1 if classes <= 20 else 9)
-    panel.set_xticks(ticks, [str(tick + lowest) for tick in ticks])
-    panel.set_yticks(ticks, [str(tick + lowest) for tick in ticks])
-    panel.set(xlabel="answer", ylabel="truth", title=title)
+    panel.set_xticks(ticks, [format_value(tick + lowest) for tick in ticks])
+    panel.set_yticks(ticks, [format_value(tick + lowest) for tick in ticks])
+    panel.set(xlabel="Predicted", ylabel="True")
+    panel.grid(visible=False)
+    panel.set_title(title, **TITLE)
     return figure
 
 
-def draw_grid(images: Images, captions: Sequence[str], wrong: Sequence[bool] = (), columns: int = 5, title: str = "") -> Figure:
+@house_style()
+def draw_grid(images: Images, captions: Sequence[str], wrong: Sequence[bool] = (), title: str = "") -> Figure:
     """Draw images [N, 28, 28] with captions. Wrong answers have a red frame and a red caption."""
+    columns = 5
     rows = max(1, math.ceil(len(images) / columns))
     figure = make_figure(1.75 * columns, 1.95 * rows + 0.3 * bool(title))
     panels = figure.subplots(rows, columns, squeeze=False)
     for panel in panels.flat:
         panel.axis("off")
     for index, (panel, image, caption) in enumerate(zip(panels.flat, images, captions, strict=False)):
-        is_wrong = bool(len(wrong)) and bool(wrong[index])
         panel.imshow(image, cmap="gray_r", vmin=0, vmax=255)
-        panel.set_title(caption, fontsize=10, color=WRONG_COLOUR if is_wrong else "black", pad=3)
-        if is_wrong:
+        heading = panel.set_title(caption)
+        if len(wrong) and wrong[index]:
+            heading.set_color(LIGHT["alarm"])
             panel.axis("on")
             panel.set(xticks=[], yticks=[])
-            for spine in panel.spines.values():
-                spine.set(color=WRONG_COLOUR, linewidth=2)
+            panel.spines[:].set(visible=True, color=LIGHT["alarm"], linewidth=2)
     if title:
-        figure.suptitle(title, fontsize=12)
+        figure.suptitle(title, **TITLE)
     return figure
 
 
@@ -154,59 +170,74 @@ class Explanation(NamedTuple):
     """[S], of the answer classes."""
 
 
+@house_style()
 def draw_explanations(explanations: Sequence[Explanation], operation: Operation) -> Figure:
-    """Draw a row for each picture: its preparation steps, the 28x28 image, the saliency, and both outputs as bars."""
+    """Draw for each picture its preparation steps, the 28x28 image, the saliency, and both outputs as bars.
+
+    The panels of a picture fill as many lines as they need. The bars are at the end of the last line.
+    """
     names = list(dict.fromkeys(name for explanation in explanations for name in explanation.steps))
-    columns = len(names) + 4
-    figure = make_figure(1.7 * columns + 1.6, 2.1 * len(explanations))
-    widths = [1.0] * (columns - 2) + [1.2, 1.9]
-    rows = figure.subplots(len(explanations), columns, squeeze=False, width_ratios=widths)
-    for row, explanation in zip(rows, explanations, strict=True):
-        for panel, name in zip(row, names, strict=False):
+    lines = math.ceil((len(names) + 5) / ACROSS)
+    figure = make_figure(WIDTH, 1.75 * lines * len(explanations))
+    grid = figure.add_gridspec(lines * len(explanations), ACROSS)
+    for index, explanation in enumerate(explanations):
+        places = [grid[index * lines + place // ACROSS, place % ACROSS] for place in range(len(names) + 2)]
+        panels = [figure.add_subplot(place) for place in places]
+        for panel, name in zip(panels, [*names, "28x28", "saliency"], strict=True):
             panel.axis("off")
             if name in explanation.steps:
                 plane = np.asarray(explanation.steps[name], np.float32)
                 panel.imshow(plane / max(float(plane.max()), 1e-6), cmap="gray", vmin=0, vmax=1)
-                panel.set_title(name, fontsize=10, pad=3)
-        image_panel, saliency_panel, digit_panel, sum_panel = row[len(names) :]
-        for panel, title in ((image_panel, "28x28"), (saliency_panel, "saliency")):
-            panel.axis("off")
-            panel.imshow(explanation.image, cmap="gray", vmin=0, vmax=255)
-            panel.set_title(title, fontsize=10, pad=3)
-        saliency_panel.imshow(explanation.saliency, cmap="inferno", alpha=0.75, vmin=0, vmax=1)
-        bars = (
-            (digit_panel, explanation.digit_probabilities, 0, "digit"),
-            (sum_panel, explanation.sum_probabilities, operation.lowest, "sum"),
-        )
-        for panel, probabilities, lowest, name in bars:
-            values = np.arange(len(probabilities)) + lowest
-            panel.bar(values, probabilities, color=COLOURS[name])
-            panel.set(ylim=(0, 1), yticks=[], xlabel=name)
-            panel.set_xticks(values[:: 1 if len(values) <= 20 else 9])
-            panel.tick_params(labelsize=7)
-            panel.set_frame_on(False)
-        digit_panel.set_title(explanation.caption, fontsize=11, pad=3)
-        sum_panel.set_title(
-            f"p(digit) {explanation.digit_probabilities.max():.1%}, p(sum) {explanation.sum_probabilities.max():.1%}",
-            fontsize=9,
-            pad=3,
-        )
+            if name in explanation.steps or panel in panels[-2:]:
+                panel.set_title(name[:1].upper() + name[1:])
+        panels[-2].imshow(explanation.image, cmap="gray", vmin=0, vmax=255)
+        _draw_saliency(panels[-1], explanation)
+        last = (index + 1) * lines - 1
+        digit_panel, sum_panel = figure.add_subplot(grid[last, -3]), figure.add_subplot(grid[last, -2:])
+        _draw_bars(digit_panel, explanation.digit_probabilities, 0, "digit")
+        _draw_bars(sum_panel, explanation.sum_probabilities, operation.lowest, "sum")
+        digit_panel.set_title(explanation.caption)
     return figure
 
 
-def caption_answer(operation: Operation, addend: int, said: tuple[int, int], truth: tuple[int, int] | None) -> str:
+def _draw_saliency(panel: Axes, explanation: Explanation) -> None:
+    """Draw the image in pale ink, and over it, in the colour of the sum, how much each pixel counts."""
+    from matplotlib.colors import to_rgba
+
+    panel.imshow(explanation.image, cmap="gray_r", vmin=0, vmax=600)
+    overlay = np.full((*explanation.saliency.shape, 4), to_rgba(LIGHT["sum"]))
+    overlay[..., 3] = 0.8 * explanation.saliency
+    panel.imshow(overlay)
+
+
+def _draw_bars(panel: Axes, probabilities: NDArray[np.float32], lowest: int, output: str) -> None:
+    """Draw the probabilities of the values of one output."""
+    values = np.arange(len(probabilities)) + lowest
+    panel.bar(values, probabilities, color=OUTPUTS[output].colour)
+    ticks = values[:: max(1, len(values) // 9)]
+    panel.set(ylim=(0, 1), yticks=[], xlabel=f"{output.capitalize()} ({probabilities.max():.1%})")
+    panel.set_xticks(ticks, [format_value(tick) for tick in ticks])
+    panel.grid(visible=False)
+    panel.spines["left"].set_visible(False)
+
+
+def caption_answer(operation: Operation, addend: int, predicted: tuple[int, int], truth: tuple[int, int] | None) -> str:
     """Return the caption of an answer (digit, sum), such as ``5 + 7 = 12``.
 
     If the truth is known and differs, the second line shows it.
     """
-    lines = [f"{digit} {operation.symbol} {addend} = {value}" for digit, value in (said, *([truth] if truth else []))]
-    return lines[0] if truth in (None, said) else f"{lines[0]}\ntruth: {lines[1]}"
+    lines = [
+        f"{digit} {operation.symbol} {addend} = {format_value(value)}"
+        for digit, value in (predicted, *([truth] if truth else []))
+    ]
+    return lines[0] if truth in (None, predicted) else f"{lines[0]}\nTruth: {lines[1]}"
 
 
+@house_style()
 def draw_samples(splits: dict[str, Samples], sizes: dict[str, int], operation: Operation) -> Figure:
     """Draw a row of samples for each split, with their addends and answers. ``sizes`` has the number of images by split."""
     columns = max(len(samples) for samples in splits.values())
-    figure = make_figure(1.3 * columns, 1.75 * len(splits))
+    figure = make_figure(0.9 * columns, 1.25 * len(splits))
     rows = figure.subplots(len(splits), columns, squeeze=False)
     for row, (name, samples) in zip(rows, splits.items(), strict=True):
         for index, panel in enumerate(row):
@@ -215,18 +246,19 @@ def draw_samples(splits: dict[str, Samples], sizes: dict[str, int], operation: O
             if index < len(samples):
                 panel.imshow(samples.images[index], cmap="gray_r", vmin=0, vmax=255)
                 value = int(samples.answers[index]) + operation.lowest
-                question = f"{samples.digits[index]} {operation.symbol} {samples.addends[index]}"
-                panel.set_title(f"{question} = {value}", fontsize=10, pad=3)
-        row[0].set_ylabel(f"{name}\n{sizes[name]:,}", fontsize=10)
+                answer = (int(samples.digits[index]), value)
+                panel.set_title(caption_answer(operation, int(samples.addends[index]), answer, None))
+        row[0].set_ylabel(f"{name.capitalize()}\n{sizes[name]:,}")
     return figure
 
 
+@house_style()
 def draw_table(table: NDArray[np.float32], operation: Operation) -> Figure:
     """Draw a learned table [10, 10, S]: the most probable answer for each digit and addend, and its probability."""
     figure = make_figure(5.6, 5.6)
     panel = figure.subplots()
     fill_table(panel, table, operation)
-    panel.set_title("The learned table (paler cells: less sure)")
+    panel.set_title("The learned table (fainter: less probable)", **TITLE)
     return figure
 
 
@@ -247,19 +279,13 @@ def fill_table(panel: Axes, table: NDArray[np.float32], operation: Operation) ->
     truth = operation.tabulate()
     for digit in range(10):
         for addend in range(ADDENDS):
-            text = str(answer[digit, addend] + operation.lowest)
-            panel.text(addend, digit, text, ha="center", va="center", color="black", fontsize=9)
+            text = format_value(answer[digit, addend] + operation.lowest)
+            panel.text(addend, digit, text, ha="center", va="center")
             if answer[digit, addend] != truth[digit, addend]:
                 corner = (addend - 0.46, digit - 0.46)
-                panel.add_patch(Rectangle(corner, 0.92, 0.92, fill=False, edgecolor=WRONG_COLOUR, linewidth=1.6))
-    panel.set(xticks=range(ADDENDS), yticks=range(10), xlabel="addend", ylabel="digit")
-
-
-def make_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of the given size in inches, outside the global state of pyplot."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
+                panel.add_patch(Rectangle(corner, 0.92, 0.92, fill=False, edgecolor=LIGHT["alarm"], linewidth=1.6))
+    panel.set(xticks=range(ADDENDS), yticks=range(10), xlabel="Addend", ylabel="Digit")
+    panel.grid(visible=False)
 
 
 def _smooth(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:

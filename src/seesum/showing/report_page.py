@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from seesum.base.errors import join_names
-from seesum.data.idx import LabelledImages
+from seesum.data.idx import TURNS, LabelledImages
 from seesum.data.operations import ADDENDS, OPERATIONS, Operation
 from seesum.data.samples import ADDEND_STRATEGIES
 from seesum.data.splits import Splits
@@ -26,24 +26,42 @@ from seesum.measuring.metrics import (
 from seesum.networks.network import Network, describe_layers
 from seesum.networks.systems import find_system
 from seesum.runs.run import Run
+from seesum.showing.style import DARK, LIGHT, SANS, SERIF
 from seesum.studies.seeds import describe_settings
 from seesum.training.losses import LOSSES
 
-STYLE = """
-:root{color-scheme:light dark;--line:#8884;--soft:#8882}
-body{font:16px/1.55 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}
+
+def _list_variables(colours: dict[str, str]) -> str:
+    return "".join(f"--{name}:{colour};" for name, colour in colours.items())
+
+
+def _list_fonts(names: Sequence[str]) -> str:
+    return ",".join(f'"{name}"' for name in names)
+
+
+STYLE = (
+    f"""
+:root{{color-scheme:light dark;{_list_variables(LIGHT)}}}
+@media(prefers-color-scheme:dark){{:root{{{_list_variables(DARK)}}}}}
+body{{font:16px/1.55 system-ui,{_list_fonts(SANS)},sans-serif}}
+h1,h2{{font-family:{_list_fonts(SERIF)},serif}}"""
+    + """
+html{background:var(--paper);color:var(--text)}
+body{max-width:62rem;margin:2rem auto;padding:0 1rem}
+p{max-width:46rem}
 h1{line-height:1.2}h2{margin-top:2.2rem;border-bottom:1px solid var(--line)}
 table{border-collapse:collapse;margin:.8rem 0;display:block;max-width:100%;overflow-x:auto}
 td{overflow-wrap:anywhere;min-width:2.5rem}td:first-child{white-space:nowrap}
 td,th{padding:.25rem .8rem;border-bottom:1px solid var(--line);text-align:left}
 td.number,th.number{text-align:right;font-variant-numeric:tabular-nums}
-img{max-width:100%;background:#fff;border-radius:6px}
-.pair{display:flex;flex-wrap:wrap;gap:1rem}.pair img{flex:1 1 20rem;min-width:0}
-code,pre{background:var(--soft);border-radius:4px;padding:.1rem .3rem}pre{padding:.8rem;overflow:auto}
-.big{font-size:1.5rem;font-weight:600}
+.picture{overflow-x:auto;margin:1rem 0}img{max-width:100%;background:#fff;border-radius:6px;vertical-align:top}
+.pair{display:flex;flex-wrap:wrap;gap:1rem}
+code,pre{background:var(--rule);border-radius:4px;padding:.1rem .3rem}pre{padding:.8rem;overflow:auto}
+.big{font-size:1.5rem;font-weight:600;max-width:none}
 @media(max-width:40rem){td,th{padding:.2rem .35rem;font-size:.85rem}}
 @media(prefers-color-scheme:dark){img{filter:invert(.88) hue-rotate(180deg)}}
 """
+)
 
 
 @dataclass(frozen=True)
@@ -111,7 +129,7 @@ def _results(data: ReportData, metrics: dict[str, Any]) -> str:
         for name, values in breakdown.items()
     }
     return (
-        f"<p class=big>digit {metrics['digit_accuracy']:.2%}, sum {metrics['sum_accuracy']:.2%}, after "
+        f"<p class=big>Digit {metrics['digit_accuracy']:.2%}, sum {metrics['sum_accuracy']:.2%}, after "
         f"{metrics['train_seconds']:.1f} seconds of training</p>"
         f"<p>Each of the {images:,} {metrics['evaluated_on']} images was combined with all ten addends, which gives "
         f"{metrics['pairs']:,} pairs. The result does not depend on a random choice of addends. The intervals are 95 % "
@@ -131,6 +149,9 @@ def _task(data: ReportData, images: dict[str, bytes]) -> str:
     recipe, splits = data.run.recipe, data.splits
     operation = OPERATIONS[recipe.operation]
     validation = f", {len(splits.validation.digits):,} for validation" if splits.validation else ""
+    added = {"synthetic digits": recipe.synthetic_digits, "synthetic non-digits": recipe.synthetic_non_digits}
+    counts = [f"{count:,} {name}" for name, count in added.items() if count]
+    synthetic = f" For each epoch, {join_names(counts)} are added to the training images." if counts else ""
     return (
         f"<p>The network has two inputs: the picture of a handwritten digit, and a number from 0 to 9, the addend. It has "
         f"two outputs: the digit in the picture, and the result of digit {_escape(operation.symbol)} addend.</p>"
@@ -138,11 +159,20 @@ def _task(data: ReportData, images: dict[str, bytes]) -> str:
         f"gets (x/255 - {recipe.mean}) / {recipe.std} for each grey level x. The addend is a whole number. The network gets "
         f"it as a one-hot vector of length {ADDENDS}. The digit is one of 10 classes. The answer is one of "
         f"{operation.num_classes} classes, from {operation.lowest} to {operation.lowest + operation.num_classes - 1}.</p>"
-        f"<p><b>How data is generated.</b> The images and digits are those of MNIST: {len(splits.train.digits):,} for "
-        f"training{validation}, {len(splits.test.digits):,} for testing. Addends in training: "
+        f"<p><b>How data is generated.</b> {describe_images(data.run.info['data'])} {len(splits.train.digits):,} of them "
+        f"are for training{validation}, {len(splits.test.digits):,} for testing.{synthetic} Addends in training: "
         f"{_escape(ADDEND_STRATEGIES[recipe.addends].meaning)}. The answer follows from the digit and the addend. The "
         f"evaluation uses every image with every addend.</p>{_image(images, 'samples', 'samples of each split')}"
     )
+
+
+def describe_images(source: dict[str, Any]) -> str:
+    """Return a sentence on where the images of a run come from, and how they were turned: ``data`` of its ``run.json``."""
+    if source["directory"] is None:
+        return "The images and digits are those of MNIST."
+    options = [f"<code>--{name}</code>" for name in TURNS if source.get(name)]
+    turned = f", turned with {join_names(options)}" if options else ""
+    return f"The images and digits were read from the folder <code>{_escape(source['directory'])}</code>{turned}."
 
 
 def _network(data: ReportData) -> str:
@@ -194,11 +224,11 @@ def _mistakes(images: dict[str, bytes]) -> str:
     return (
         f"<p>The answers to images chosen at random. A wrong answer is red, and the truth is below it.</p>"
         f"{_image(images, 'predictions', 'answers to random images')}"
-        f"<p>The wrong answers with the highest confidence. Each caption shows the truth, the predicted digit and sum, and "
-        f"the probabilities of these two predictions.</p>"
+        f"<p>The wrong answers with the highest confidence come first. Each caption shows the prediction, the truth, and the "
+        f"probabilities of the predicted digit and sum.</p>"
         f"{_image(images, 'mistakes', 'the wrong answers with the highest confidence')}"
         f"<p>The confusion matrices have the true classes as rows and the predicted classes as columns. The diagonal holds "
-        f"the right answers. Only mistakes are coloured.</p><div class=pair>{confusions}</div>"
+        f"the right answers. Only mistakes are coloured.</p>{confusions}"
     )
 
 
@@ -207,7 +237,7 @@ def _learned_table(images: dict[str, bytes]) -> str:
         return ""
     return (
         f"<p>The adder learned this table from samples. It shows the most probable answer for each digit and addend. The "
-        f"paler a cell, the less probable its answer. Equal answers have one colour. Wrong answers have a red frame.</p>"
+        f"fainter a cell, the less probable its answer. Equal answers have one colour. Wrong answers have a red frame.</p>"
         f"{_image(images, 'table', 'the learned table')}"
     )
 
@@ -220,22 +250,27 @@ def _provenance(run: Run) -> str:
         "seed": run.recipe.seed,
         "settings changed": describe_settings(run.recipe) or "none",
     }
+    authors = "Yann LeCun, Corinna Cortes and Christopher J. C. Burges"
+    mnist = f"<p>MNIST: {authors}, CC BY-SA 3.0.</p>" if info["data"]["directory"] is None else ""
     hashes = [(name, digest) for name, digest in info["data"]["sha256"].items()]
     return (
         f"<p>This command trains the run again:</p><pre>{_escape(info['command'])}</pre>"
         f"{_format_table(('item', 'value'), list(facts.items()))}{_format_table(('data file', 'SHA-256'), hashes)}"
-        f"<p>MNIST: Yann LeCun, Corinna Cortes and Christopher J. C. Burges, CC BY-SA 3.0.</p>"
+        f"{mnist}"
     )
 
 
 def _format_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    head = "".join(f"<th>{_escape(name)}" for name in header)
+    head = "".join(f"<th>{_escape(name[:1].upper() + name[1:])}" for name in header)
     body = "".join("<tr>" + "".join(f"<td>{_escape(value)}" for value in row) for row in rows)
     return f"<table><tr>{head}{body}</table>"
 
 
 def _image(images: dict[str, bytes], name: str, alt: str) -> str:
-    return f'<p><img alt="{_escape(alt)}" src="data:image/png;base64,{base64.b64encode(images[name]).decode()}">'
+    """Return a picture that becomes smaller on narrow screens, down to the size at which its text can be read."""
+    width = int.from_bytes(images[name][16:20])  # in the header of a PNG file
+    source = f"data:image/png;base64,{base64.b64encode(images[name]).decode()}"
+    return f'<div class=picture><img alt="{_escape(alt)}" style="min-width:{0.7 * width:.0f}px" src="{source}"></div>'
 
 
 def _mark_code(text: str) -> str:

@@ -69,7 +69,7 @@ def draw_pictures(data: ReportData) -> dict[str, Figure]:
         "samples": plots.draw_samples(samples, data.splits.sizes, operation),
         "confusion-digit": draw_digit_confusion(answers),
         "confusion-sum": plots.draw_confusion(
-            confusion_matrix(answers.sum, answers.true_sum, operation.num_classes), "sum (number of pairs)", operation.lowest
+            confusion_matrix(answers.sum, answers.true_sum, operation.num_classes), "Sum (number of pairs)", operation.lowest
         ),
         "predictions": draw_predictions(data),
         "mistakes": draw_mistakes(data),
@@ -85,7 +85,7 @@ def draw_digit_confusion(answers: PredictedClasses) -> Figure:
     digit, counted = answers.digit, "pairs"
     if (digit == digit[:, :1]).all():
         digit, counted = digit[:, :1], "images"
-    return plots.draw_confusion(confusion_matrix(digit, answers.true_digit, 10), f"digit (number of {counted})")
+    return plots.draw_confusion(confusion_matrix(digit, answers.true_digit, 10), f"Digit (number of {counted})")
 
 
 def draw_predictions(data: ReportData, count: int = 15) -> Figure:
@@ -117,12 +117,9 @@ def draw_mistakes(data: ReportData, most: int = 20) -> Figure:
     captions = []
     for i in order:
         a = int(worst_addend[i])
-        truth, predicted = int(answers.true_digit[i, 0]), int(answers.digit[i, a])
-        sums = (int(answers.true_sum[i, a]) + operation.lowest, int(answers.sum[i, a]) + operation.lowest)
-        captions.append(
-            f"{truth} {operation.symbol} {a} = {sums[0]}\npredicted {predicted}, {sums[1]}\n"
-            f"({data.probabilities.digit_p[i, a].max():.0%}, {data.probabilities.sum_p[i, a].max():.0%})"
-        )
-    images = f"{int(wrong.any(1).sum())} of {len(wrong):,} images"
-    title = f"{images} have a wrong answer with at least one addend; highest confidence first"
-    return plots.draw_grid(data.labelled.images[order], captions, columns=5, title=title)
+        predicted = (int(answers.digit[i, a]), int(answers.sum[i, a]) + operation.lowest)
+        truth = (int(answers.true_digit[i, 0]), int(answers.true_sum[i, a]) + operation.lowest)
+        shares = f"{data.probabilities.digit_p[i, a].max():.1%}, {data.probabilities.sum_p[i, a].max():.1%}"
+        captions.append(f"{plots.caption_answer(operation, a, predicted, truth)}\n({shares})")
+    title = f"Wrong with at least one addend: {int(wrong.any(1).sum()):,} of {len(wrong):,} images"
+    return plots.draw_grid(data.labelled.images[order], captions, title=title)

@@ -86,7 +86,8 @@ def predict(
             None stops at the first one.
 
     Raises:
-        PictureError: a picture cannot be decoded or holds no ink, or no file fits a pattern.
+        PictureError: a picture cannot be decoded, takes more than 5 seconds to decode, or holds no ink; or no file fits a
+            pattern.
         InputError: ``pictures`` and ``random`` are both given or both missing; the addend or the seed is wrong; the run or
             file does not exist; there are more than 50 pictures to explain, or too few test images.
         JobError: ``run`` is an ONNX file, and ONNX Runtime is not installed.
@@ -174,7 +175,7 @@ def _caption(prediction: Prediction, operation: Operation) -> tuple[str, bool]:
         truth = (prediction.digit, int(operation.compute(np.array(prediction.digit), np.array(addend))))
     caption = caption_answer(operation, addend, predicted, truth)
     if truth is None:
-        caption += f"\n{answer.confidence:.0%}" + ", unsure" * answer.unsure
+        caption += f"\n{answer.confidence:.1%}" + ", unsure" * answer.unsure
     return caption, truth not in (None, predicted)
 
 

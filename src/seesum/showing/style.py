@@ -1,0 +1,126 @@
+"""The look of all pictures: the colours and fonts of the page to draw on, sizes, lines and grids.
+
+Every function that draws or writes a figure is decorated with ``@house_style()``. Nothing else sets colours or sizes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LIGHT = {
+    "paper": "#f7f4ec",
+    "card": "#fffdf8",
+    "line": "#dcd6c8",
+    "rule": "#e9e3d4",
+    "edge": "#8d8676",
+    "text": "#22211d",
+    "quiet": "#5f5a4e",
+    "digit": "#224bb8",
+    "addend": "#0b6b5d",
+    "sum": "#b23a0e",
+    "alarm": "#a3260f",
+}
+DARK = {
+    "paper": "#101a17",
+    "card": "#16231f",
+    "line": "#2d3f39",
+    "rule": "#1d2d28",
+    "edge": "#7d938b",
+    "text": "#f0efe6",
+    "quiet": "#a9b8b1",
+    "digit": "#94b8ff",
+    "addend": "#6fdcc4",
+    "sum": "#ffb083",
+    "alarm": "#ff9d8a",
+}
+"""The colours of the page, by their names in ``server/page.html``. A test compares them."""
+SERIF = ("Iowan Old Style", "Palatino Linotype", "Palatino", "Book Antiqua", "URW Palladio L", "Georgia", "STIXGeneral")
+SANS = ("Segoe UI", "Roboto", "Noto Sans", "Helvetica Neue", "DejaVu Sans")
+"""The fonts of the page that matplotlib can find by name, and one that comes with matplotlib."""
+WIDTH = 9.0
+"""Width of the widest pictures in inches. A column of text on a screen shows it without making it much smaller."""
+
+
+class Look(NamedTuple):
+    """How a series of values is drawn. Marker and dash tell series apart where colours cannot be seen."""
+
+    colour: str
+    marker: str
+    dash: Any
+
+
+OUTPUTS = {
+    "digit": Look(LIGHT["digit"], "o", "solid"),
+    "sum": Look(LIGHT["sum"], "s", "dashed"),
+    "both": Look(LIGHT["addend"], "D", "dashdot"),
+}
+SERIES = (
+    Look(LIGHT["digit"], "o", "solid"),
+    Look(LIGHT["sum"], "s", "dashed"),
+    Look(LIGHT["addend"], "^", "dashdot"),
+    Look("#6691ec", "D", (0, (6, 1))),
+    Look("#d47c39", "v", "dotted"),
+    Look("#34a48c", "P", (0, (3, 1, 1, 1, 1, 1))),
+    Look(LIGHT["text"], "X", (0, (1, 1))),
+)
+"""The looks of things that are compared, in their order."""
+TITLE: dict[str, Any] = {"fontfamily": ["serif", "DejaVu Sans"], "fontsize": 12, "fontweight": "bold"}
+"""How the title of a panel or figure is written. Captions of images have the style's own size."""
+STYLE: dict[str, Any] = {
+    "font.family": ["sans-serif", "DejaVu Sans"],
+    "font.sans-serif": SANS,
+    "font.serif": SERIF,
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.titlepad": 4,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "text.parse_math": False,  # a dollar sign in a name is a dollar sign
+    "text.color": LIGHT["text"],
+    "axes.labelcolor": LIGHT["text"],
+    "axes.edgecolor": LIGHT["edge"],
+    "xtick.color": LIGHT["edge"],
+    "ytick.color": LIGHT["edge"],
+    "xtick.labelcolor": LIGHT["text"],
+    "ytick.labelcolor": LIGHT["text"],
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": LIGHT["rule"],
+    "lines.linewidth": 1.5,
+    "lines.markersize": 5,
+    "errorbar.capsize": 3,
+    "figure.constrained_layout.w_pad": 0.08,
+    "figure.constrained_layout.h_pad": 0.08,
+    "savefig.dpi": 110,
+    "svg.hashsalt": "seesum",  # without it, the names of an SVG's parts are random
+}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw in this style, whatever the caller's matplotlib settings are, and put these back at the end."""
+    from matplotlib import style
+
+    with style.context(["default", STYLE]):
+        yield
+
+
+def make_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of the given size in inches, outside the global state of pyplot."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def format_value(value: float) -> str:
+    """Write a number as figures show it, with a real minus sign and commas."""
+    return f"{value:,.10g}".replace("-", "−")
