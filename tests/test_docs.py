@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -40,8 +41,8 @@ def find_blocks(path: Path, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", path.read_text(), re.S)
 
 
-def find_commands(start: str) -> list[str]:
-    lines = [line for path in DOCUMENTS for block in find_blocks(path, "sh") for line in block.splitlines()]
+def find_commands(start: str, documents: Sequence[Path] = DOCUMENTS) -> list[str]:
+    lines = [line for path in documents for block in find_blocks(path, "sh") for line in block.splitlines()]
     return list(dict.fromkeys(line.partition("  #")[0].strip() for line in lines if line.startswith(start)))
 
 
@@ -59,12 +60,8 @@ def place(tmp_path_factory: pytest.TempPathFactory, small_run: Run, small_data: 
 
 def list_commands() -> list[Any]:
     """Return every command. Those that only results/README.md shows are long versions of the others, and are marked slow."""
-    at_length = "\n".join(find_blocks(ROOT / "results" / "README.md", "sh")).splitlines()
-    short = "\n".join(block for path in DOCUMENTS[:2] for block in find_blocks(path, "sh"))
-    return [
-        pytest.param(line, marks=pytest.mark.slow if line in at_length and line not in short else ())
-        for line in find_commands("seesum ")
-    ]
+    short = find_commands("seesum ", DOCUMENTS[:2])
+    return [pytest.param(line, marks=() if line in short else pytest.mark.slow) for line in find_commands("seesum ")]
 
 
 @pytest.mark.parametrize("line", list_commands())

@@ -8,6 +8,7 @@ import lzma
 import shutil
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import platformdirs
@@ -16,7 +17,9 @@ import pytest
 import seesum
 from conftest import write_folder, write_idx
 from seesum.base.errors import InputError
-from seesum.data.idx import CANONICAL_SHA256, NAMINGS, Dataset, LabelledImages, load_mnist, parse_idx
+from seesum.data.idx import CANONICAL_SHA256, NAMINGS, TURNS, Dataset, LabelledImages, load_mnist, parse_idx
+from seesum.runs.run import Run
+from seesum.training import loop
 
 
 def test_embedded_is_mnist(mnist: Dataset) -> None:
@@ -193,23 +196,67 @@ def test_black_ink_on_white_is_found_and_turned(mnist: Dataset, small_data: Path
     assert np.array_equal(load_mnist(folder, invert=True).test.images, mnist.train.images[:600])
     with pytest.raises(InputError, match="leave --invert"):
         load_mnist(small_data, invert=True)
-    with pytest.raises(InputError, match="embedded MNIST is bright ink"):
+    with pytest.raises(InputError, match="embedded MNIST is upright, bright ink"):
         load_mnist(invert=True)
     few = LabelledImages(white.images[:49], digits[:49])
     assert len(load_mnist(write_folder(tmp_path / "few", few, few)).train.digits) == 49
 
 
-def test_run_remembers_that_its_images_were_inverted(mnist: Dataset, tmp_path: Path) -> None:
-    white = LabelledImages(255 - mnist.train.images[:600], mnist.train.digits[:600])
-    folder = write_folder(tmp_path / "white", white, white)
-    run = seesum.train("fast", data=folder, invert=True, epochs=1, batch_size=64, out=tmp_path / "run", plot=False, quiet=True)
-    assert run.info["data"]["invert"] is True
-    assert "--invert" in run.info["command"]
-    assert np.array_equal(run.load_splits().evaluation_images(True)[0].images, mnist.train.images[:600])
+def test_transposed_images_are_found_and_turned(mnist: Dataset, small_data: Path, tmp_path: Path) -> None:
+    digits = mnist.train.digits[:600]
+    turned = LabelledImages(mnist.train.images[:600].transpose(0, 2, 1), digits)
+    folder = write_folder(tmp_path / "turned", turned, turned)
+    with pytest.raises(InputError, match=r"training images of .* are transposed; .*--transpose"):
+        load_mnist(folder)
+    assert np.array_equal(load_mnist(folder, transpose=True).test.images, mnist.train.images[:600])
+    with pytest.raises(InputError, match="transposed with --transpose; leave --transpose"):
+        load_mnist(small_data, transpose=True)
+    with pytest.raises(InputError, match="embedded MNIST is upright"):
+        load_mnist(transpose=True)
+    both = write_folder(tmp_path / "both", *[LabelledImages(255 - turned.images, digits)] * 2)
+    assert np.array_equal(load_mnist(both, invert=True, transpose=True).train.images, mnist.train.images[:600])
+    upside = LabelledImages(mnist.train.images[:600, ::-1, ::-1], digits)
+    with pytest.raises(InputError, match="are upside down; turn the images"):
+        load_mnist(write_folder(tmp_path / "upside", upside, upside))
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_a_run_keeps_how_its_images_were_turned(
+    turn: str, mnist: Dataset, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upright, digits = mnist.train.images[:600], mnist.train.digits[:600]
+    turned = LabelledImages({"invert": 255 - upright, "transpose": upright.transpose(0, 2, 1)}[turn], digits)
+    folder = write_folder(elsewhere / "turned", turned, turned)
+    how: dict[str, Any] = {turn: True}
+    settings: dict[str, Any] = {"data": folder, "epochs": 1, "batch_size": 64, "quiet": True, **how}
+    with monkeypatch.context() as stopped:
+        stopped.setattr(loop, "compute_metrics", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            seesum.train("fast", out="run", plot=False, **settings)
+    run = seesum.train(resume="run", quiet=True)
+    assert run.info["data"][turn] is True
+    assert f"--{turn}" in run.info["command"]
+    assert np.array_equal(run.load_splits().evaluation_images(True)[0].images, upright)
     accuracy = seesum.evaluate(run)["digit_accuracy"]
-    assert accuracy == seesum.evaluate(run, data=folder, invert=True)["digit_accuracy"]
-    with pytest.raises(InputError, match="give --data"):
-        seesum.evaluate(run, invert=True)
+    assert accuracy == seesum.evaluate(run, data=folder, **how)["digit_accuracy"]
+    with pytest.raises(InputError, match=f"--{turn} turns the images of --data; give --data"):
+        seesum.evaluate(run, **how)
+    assert seesum.show("samples", run=run, **how).is_file()
+    first = seesum.study("fast", seeds=1, plot=False, **settings)
+    assert seesum.study("fast", seeds=1, plot=False, **settings).runs == first.runs
+
+
+def test_a_run_is_not_turned_later(small_run: Run) -> None:
+    with pytest.raises(InputError, match="was started without --invert"):
+        seesum.train(resume=small_run, invert=True, quiet=True)
+    with pytest.raises(InputError, match="was started without --transpose"):
+        seesum.show("samples", run=small_run, transpose=True)
+    with pytest.raises(InputError, match="leave --invert out"):
+        seesum.show("table", run=small_run, invert=True)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_repr_is_one_short_line(mnist: Dataset) -> None:

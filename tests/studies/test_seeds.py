@@ -19,7 +19,7 @@ from seesum.data.idx import Dataset, LabelledImages
 from seesum.networks.system import Published, PublishedFigure
 from seesum.networks.systems import SYSTEMS
 from seesum.runs.run import Run
-from seesum.studies.comparisons import count_steps_to
+from seesum.studies.comparisons import count_steps_to, list_conditions
 from seesum.studies.seeds import compute_spread, find_result
 from seesum.studies.tables import append_row
 from seesum.training import loop as training
@@ -225,22 +225,38 @@ def test_a_result_is_of_the_unchanged_system() -> None:
 def test_compare_has_a_row_for_every_adder_and_condition(elsewhere: Path, small_data: Path) -> None:
     compared = seesum.compare("table", "exact", data=small_data, seeds=2, images=200, epochs=1, out="results", quiet=True)
     rows = compared.rows
-    conditions = ["all images", "10 % of the images", "1 % of the images", "10 pairs held out"]
+    conditions = ["200 images", "10 % of 200 images", "1 % of 200 images", "10 pairs held out"]
     others = ["subtract", "multiply", "max", "add-modulo-10"]
     assert [row["condition"] for row in rows if row["adder"] == "exact"] == conditions
     assert [row["condition"] for row in rows if row["adder"] == "table"] == conditions + others
-    assert [row["adder_parameters"] for row in rows if row["condition"] == "all images"] == [1900, 0]
+    assert [row["adder_parameters"] for row in rows if row["condition"] == "200 images"] == [1900, 0]
     assert all(row["evaluated_on"] == "validation" and row["n"] == 2 for row in rows)
     assert [row["condition"] for row in rows if row["held_out_sum_accuracy_mean"]] == ["10 pairs held out"] * 2
     for name in ("adders.png", "operations.png"):
         assert (elsewhere / "results" / name).stat().st_size > 10_000
     runs = list(Path("runs").glob("*/s0/metrics.json"))
-    assert len(runs) == 8  # here the three amounts of images are the same recipe: 2 runs per adder, and 4 operations
+    assert len(runs) == 12  # four for each adder, and four other operations of the table
+    counts = [Run(path.parent).load_splits().sizes["train"] for path in runs]
+    assert sorted(counts) == [2, 2, 20, 20] + [200] * 8
     seesum.compare("exact", data=small_data, seeds=1, images=200, epochs=1, out="results", quiet=True)
     kept = read_csv(elsewhere / "results" / "adders.csv")
     assert [(row["adder"], row["n"]) for row in kept] == [("table", "2")] * 8 + [("exact", "1")] * 4
     with pytest.raises(InputError, match="known are concat"):
         seesum.compare("abacus")
+    with pytest.raises(InputError, match=r"images is 199.*needs 200"):
+        seesum.compare("exact", data=small_data, images=199, quiet=True)
+
+
+def test_conditions_of_all_images_keep_their_recipes() -> None:
+    """Otherwise, the rows in results/ and the finished runs of earlier versions would be those of other conditions."""
+    expected = {
+        "all images": {},
+        "10 % of the images": {"images": "10%", "epochs": 10},
+        "1 % of the images": {"images": "1%", "epochs": 94},
+        "10 pairs held out": {"held_out_pairs": 10},
+    }
+    assert list_conditions("exact") == expected
+    assert set(expected) <= {row["condition"] for row in read_csv(RESULTS / "adders.csv")}
 
 
 def test_steps_to_an_accuracy() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import wraps
+from pathlib import Path
 from types import ModuleType
 from typing import ParamSpec, TypeVar
 
@@ -59,6 +61,22 @@ def undo_import_effects() -> Iterator[None]:
         for name in os.environ.keys() - before.keys():
             del os.environ[name]
         os.environ.update(before)
+
+
+@contextmanager
+def remove_empty_caches() -> Iterator[None]:
+    """Remove the empty folder for temporary files that torch's exporter makes when a block imports it."""
+
+    def find_caches() -> set[Path]:
+        return {*Path(tempfile.gettempdir()).glob("torchinductor_*")}
+
+    before = find_caches()
+    try:
+        yield
+    finally:
+        for folder in find_caches() - before:
+            with suppress(OSError):  # it is not empty: another process uses it
+                folder.rmdir()
 
 
 def with_own_torch_settings(function: Callable[P, T]) -> Callable[P, T]:

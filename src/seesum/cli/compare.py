@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from seesum.cli.options import Data, Device, Invert, Json, Seeds, add_recipe_options
+from seesum.cli.options import Data, Device, Invert, Json, Seeds, Transpose, add_recipe_options
 from seesum.cli.output import print_json, print_rows
 
 
@@ -17,6 +17,7 @@ def compare(
     device: Device = "auto",
     data: Data = None,
     invert: Invert = False,
+    transpose: Transpose = False,
     out: Annotated[
         str | None, typer.Option(metavar="DIR", help="Folder for adders.csv and pictures. Default: results, or runs/trial.")
     ] = None,
@@ -27,7 +28,9 @@ def compare(
     """Train one encoder with every adder, in several conditions. This compares the ways to combine the two inputs."""
     import seesum
 
-    result = seesum.compare(*(adders or []), seeds=seeds, data=data, invert=invert, out=out, device=device, **fields)
+    result = seesum.compare(
+        *(adders or []), seeds=seeds, data=data, invert=invert, transpose=transpose, out=out, device=device, **fields
+    )
     if as_json:
         print_json({"folder": str(result.folder), "rows": result.rows})
         return

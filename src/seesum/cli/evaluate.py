@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from seesum.cli.options import Invert, Json, SourceArgument
+from seesum.cli.options import Invert, Json, SourceArgument, Transpose
 from seesum.cli.output import make_table, print_json, print_metrics, print_table
 from seesum.runs.names import LATEST
 
@@ -17,6 +17,7 @@ def evaluate(
     run: SourceArgument = LATEST,
     data: Annotated[str | None, typer.Option(metavar="DIR", help="Folder of IDX files whose test images are used.")] = None,
     invert: Invert = False,
+    transpose: Transpose = False,
     test: Annotated[bool, typer.Option("--test", help="Use the test images even if the run has validation images.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -24,7 +25,7 @@ def evaluate(
     import seesum
     from seesum.measuring.metrics import format_percent
 
-    metrics = seesum.evaluate(run, data=data, invert=invert, test=test)
+    metrics = seesum.evaluate(run, data=data, invert=invert, transpose=transpose, test=test)
     if as_json:
         print_json(metrics)
         return

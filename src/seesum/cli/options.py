@@ -31,6 +31,7 @@ SourceOption = Annotated[
 Data = Annotated[str | None, typer.Option(metavar="DIR", help="Folder of IDX files. Default: the embedded MNIST.")]
 RunData = Annotated[str | None, typer.Option(metavar="DIR", help="Folder of IDX files. Default: the data of the run.")]
 Invert = Annotated[bool, typer.Option("--invert", help="The images in --data are black ink on white: turn them.")]
+Transpose = Annotated[bool, typer.Option("--transpose", help="Rows and columns of --data are exchanged: turn them.")]
 Device = Annotated[str, typer.Option(help="auto (a GPU if there is one), cpu, cuda or mps.")]
 Seeds = Annotated[int, typer.Option(metavar="N", help="Number of seeds: train with the seeds 0 to N-1.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change any other field of the recipe.")]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from seesum.cli.options import Data, Device, Invert, Json, add_recipe_options
+from seesum.cli.options import Data, Device, Invert, Json, Transpose, add_recipe_options
 from seesum.cli.output import print_json, print_rows
 
 
@@ -19,6 +19,7 @@ def reproduce(
     device: Device = "auto",
     data: Data = None,
     invert: Invert = False,
+    transpose: Transpose = False,
     out: Annotated[
         str | None, typer.Option(metavar="DIR", help="Folder for the results. Default: results, or runs/trial.")
     ] = None,
@@ -29,7 +30,9 @@ def reproduce(
     """Train the published systems as published. Their accuracies are compared with those that their authors report."""
     import seesum
 
-    result = seesum.reproduce(*(systems or []), seeds=seeds, data=data, invert=invert, out=out, device=device, **fields)
+    result = seesum.reproduce(
+        *(systems or []), seeds=seeds, data=data, invert=invert, transpose=transpose, out=out, device=device, **fields
+    )
     if as_json:
         print_json({"folder": str(result.folder), "rows": result.rows})
         return

@@ -7,7 +7,19 @@ from typing import Annotated, Any
 import typer
 
 from seesum.base.settings import FLAGS
-from seesum.cli.options import Data, Device, Invert, Json, Seeds, Set, System, Test, add_recipe_options, gather_changes
+from seesum.cli.options import (
+    Data,
+    Device,
+    Invert,
+    Json,
+    Seeds,
+    Set,
+    System,
+    Test,
+    Transpose,
+    add_recipe_options,
+    gather_changes,
+)
 from seesum.cli.output import make_table, print_json, print_table
 
 
@@ -22,6 +34,7 @@ def study(
     test: Test = False,
     data: Data = None,
     invert: Invert = False,
+    transpose: Transpose = False,
     device: Device = "auto",
     out: Annotated[
         str | None, typer.Option(metavar="DIR", help="Directory of the study. Default: a directory under runs.")
@@ -38,7 +51,16 @@ def study(
 
     changes = gather_changes(find_system(system or DEFAULT_SYSTEM).recipe, fields, change)
     finished = seesum.study(
-        system, seeds=seeds, csv=csv, data=data, invert=invert, device=device, out=out, test=test, **changes
+        system,
+        seeds=seeds,
+        csv=csv,
+        data=data,
+        invert=invert,
+        transpose=transpose,
+        device=device,
+        out=out,
+        test=test,
+        **changes,
     )
     spreads = finished.spreads
     if as_json:

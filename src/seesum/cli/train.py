@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from seesum.base.settings import FLAGS
-from seesum.cli.options import Data, Device, Invert, Json, Set, System, Test, add_recipe_options, gather_changes
+from seesum.cli.options import Data, Device, Invert, Json, Set, System, Test, Transpose, add_recipe_options, gather_changes
 from seesum.cli.output import print_json, print_metrics
 
 
@@ -18,6 +18,7 @@ def train(
     test: Test = False,
     data: Data = None,
     invert: Invert = False,
+    transpose: Transpose = False,
     device: Device = "auto",
     out: Annotated[str | None, typer.Option(metavar="DIR", help="Run directory. Default: a new one under runs.")] = None,
     resume: Annotated[
@@ -41,6 +42,7 @@ def train(
         system,
         data=data,
         invert=invert,
+        transpose=transpose,
         device=device,
         out=out,
         resume=resumed,

@@ -3,6 +3,7 @@
 Read the files in this order:
 
 - ``mnist/``: the four files of MNIST, and their licence
+- ``orientation.py``: how images lie: black on white, transposed, upside down
 - ``idx.py``: IDX files -> a Dataset of labelled images; the only place that parses them
 - ``glyphs.py``: the shapes of digits and of other figures, as points through which a pen goes
 - ``rendering.py``: glyphs -> synthetic images as MNIST makes them

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from seesum.base.errors import InputError
 from seesum.base.files import write_atomically
+from seesum.data.orientation import average_digits, find_orientation, is_inverted
 
 Images = NDArray[np.uint8]
 Digits = NDArray[np.int64]
@@ -51,12 +52,12 @@ class Dataset:
     test: LabelledImages
     sha256: dict[str, str]
     """File name -> SHA-256 of the uncompressed file, for each file that the images came from."""
-    inverted: bool = False
-    """Whether the files hold black ink on white, which is turned here."""
+    turns: tuple[str, ...] = ()
+    """Those of ``TURNS`` that the caller asked for."""
 
     def __repr__(self) -> str:
         """Return one short line."""
-        turned = ", inverted" if self.inverted else ""
+        turned = "".join(f", {turn}" for turn in self.turns)
         return f"Dataset({len(self.train.digits):,} training and {len(self.test.digits):,} test images{turned})"
 
 
@@ -99,41 +100,45 @@ CANONICAL_SHA256 = {
 }
 """SHA-256 of the canonical MNIST files, uncompressed."""
 
+TURNS = ("invert", "transpose")
+"""The arguments of ``load_mnist`` that turn images. A run keeps those that it was made with."""
 SUFFIXES = ("", ".gz", ".xz")
 OPENERS: dict[bytes, Callable[[bytes], bytes]] = {b"\x1f\x8b": gzip.decompress, b"\xfd7zXZ\x00": lzma.decompress}
 """The first bytes of a packed file -> what unpacks it. The name of a file says nothing: browsers unpack and rename."""
-SAMPLE, FEWEST, MOST = 500, 50, 0.75
-"""Images whose ink is looked at, images that are too few to look at, and the share that must lie the wrong way."""
-RIM = (SIDE - BOX) // 2
+UPRIGHT = 5_000
+"""The first training images of MNIST that tell how upright digits lie."""
 IDX_TYPES: dict[int, np.dtype[Any]] = {0x08: np.dtype(">u1"), 0x0C: np.dtype(">i4")}
 
 
-def load_mnist(directory: str | os.PathLike[str] | None = None, *, invert: bool = False) -> Dataset:
+def load_mnist(directory: str | os.PathLike[str] | None = None, *, invert: bool = False, transpose: bool = False) -> Dataset:
     """Load the embedded MNIST, or a folder of IDX files under the names of MNIST, EMNIST digits or QMNIST.
 
     Args:
         directory: folder with the four files, each plain, ``.gz`` or ``.xz``. None for the embedded MNIST, which is
             decompressed once and then read from the user's cache directory.
         invert: turn black ink on white into bright ink on black.
+        transpose: exchange rows and columns. Files under EMNIST's names are turned without it.
 
     Returns:
         ``.train`` and ``.test``, each with ``.images`` uint8 [N, 28, 28] and ``.digits`` int64 [N].
 
     Raises:
         InputError: a file is missing, damaged or of the wrong content; the message names the file. Or most images are black
-            ink on white.
+            ink on white, or do not lie upright.
     """
-    dataset = read_mnist(directory, invert)
+    dataset = read_mnist(directory, invert, transpose)
     if directory is not None:
         _check_ink(dataset, directory)
+        _check_orientation(dataset, directory)
     return dataset
 
 
-def read_mnist(directory: str | os.PathLike[str] | None, invert: bool = False) -> Dataset:
-    """Load as ``load_mnist``, but without a look at the ink: for data that is known by its SHA-256."""
-    if directory is None and invert:
-        raise InputError("the embedded MNIST is bright ink on black already; leave --invert out, or give --data")
+def read_mnist(directory: str | os.PathLike[str] | None, invert: bool = False, transpose: bool = False) -> Dataset:
+    """Load as ``load_mnist``, but without a look at how the images lie: for data that is known by its SHA-256."""
     if directory is None:
+        for wanted, flag in ((invert, "--invert"), (transpose, "--transpose")):
+            if wanted:
+                raise InputError(f"the embedded MNIST is upright, bright ink on black; leave {flag} out, or give --data")
         return _assemble(NAMINGS["MNIST"], _read_embedded)
     folder = Path(directory)
     if not folder.is_dir():
@@ -142,20 +147,39 @@ def read_mnist(directory: str | os.PathLike[str] | None, invert: bool = False) -
     if naming is None:
         expected = ", ".join(f"{n.train_images} ({collection})" for collection, n in NAMINGS.items())
         raise InputError(f"{folder} holds no training images; expected one of {expected}, plain or with .gz or .xz")
-    return _assemble(naming, lambda name: _read_file(folder, name), invert)
+    return _assemble(naming, lambda name: _read_file(folder, name), invert, transpose)
 
 
 def _check_ink(dataset: Dataset, directory: str | os.PathLike[str]) -> None:
-    """Make sure that at most three images in four have a rim brighter than their middle; 50 or more images are needed."""
-    for name, images in (("training", dataset.train.images), ("test", dataset.test.images)):
-        sample = images[:: max(1, len(images) // SAMPLE)].astype(np.float64)
-        middle = sample[:, RIM:-RIM, RIM:-RIM].mean((1, 2))
-        rim = (sample.sum((1, 2)) - sample[:, RIM:-RIM, RIM:-RIM].sum((1, 2))) / (SIDE**2 - BOX**2)
-        if len(images) < FEWEST or (rim > middle).mean() <= MOST:
+    """Make sure that the images are bright ink on black, as far as they tell."""
+    for name, labelled in (("training", dataset.train), ("test", dataset.test)):
+        if is_inverted(labelled.images):
+            found = "with --invert" if "invert" in dataset.turns else "as they are"
+            turn = (
+                "leave --invert (invert=True) out"
+                if "invert" in dataset.turns
+                else "turn them with --invert (in Python: invert=True)"
+            )
+            raise InputError(f"the {name} images of {directory} are black ink on white {found}; {turn}")
+
+
+def _check_orientation(dataset: Dataset, directory: str | os.PathLike[str]) -> None:
+    """Make sure that the images lie as those of MNIST do, as far as they tell."""
+    naming = NAMINGS["MNIST"]
+    images, digits = (parse_idx(_read_embedded(name), name) for name in (naming.train_images, naming.train_digits))
+    upright = average_digits(images[:UPRIGHT], digits[:UPRIGHT])
+    for name, labelled in (("training", dataset.train), ("test", dataset.test)):
+        orientation = find_orientation(labelled.images, labelled.digits, upright)
+        if orientation is None:
             continue
-        turn = "leave --invert (invert=True) out" if dataset.inverted else "turn them with --invert (in Python: invert=True)"
-        found = "with --invert" if dataset.inverted else "as they are"
-        raise InputError(f"the {name} images of {directory} are black ink on white {found}; {turn}")
+        if orientation != "transposed":
+            turn = "turn the images of the files so that their digits stand upright"
+        elif "transpose" in dataset.turns:
+            turn = "leave --transpose (transpose=True) out"
+        else:
+            turn = "turn them with --transpose (in Python: transpose=True)"
+        found = " with --transpose" if "transpose" in dataset.turns else ""
+        raise InputError(f"the {name} images of {directory} are {orientation}{found}; {turn}")
 
 
 def parse_idx(data: bytes, name: str) -> NDArray[Any]:
@@ -179,7 +203,7 @@ def parse_idx(data: bytes, name: str) -> NDArray[Any]:
     return array.astype(dtype.newbyteorder("="))
 
 
-def _assemble(naming: Naming, read: Callable[[str], bytes], invert: bool = False) -> Dataset:
+def _assemble(naming: Naming, read: Callable[[str], bytes], invert: bool = False, transpose: bool = False) -> Dataset:
     """Read, check and combine the four files. ``read`` returns the uncompressed bytes of a file name."""
     sha256: dict[str, str] = {}
 
@@ -206,14 +230,15 @@ def _assemble(naming: Naming, read: Callable[[str], bytes], invert: bool = False
             hint = " (a 10 may stand for the digit 0)" if digits.min() > 0 and digits.max() == 10 else ""
             found = f"labels from {digits.min()} to {digits.max()}{hint}"
             raise InputError(f"{digits_name} holds {found}; give the digit that each image shows, from 0 to 9")
-        if naming.transposed:
+        if naming.transposed != transpose:
             images = np.ascontiguousarray(images.transpose(0, 2, 1))
         if invert:
             images = np.uint8(255) - images
         return LabelledImages(images.astype(np.uint8, copy=False), digits.astype(np.int64))
 
+    turns = tuple(name for name, wanted in zip(TURNS, (invert, transpose), strict=True) if wanted)
     train = read_labelled(naming.train_images, naming.train_digits)
-    return Dataset(train, read_labelled(naming.test_images, naming.test_digits), sha256, invert)
+    return Dataset(train, read_labelled(naming.test_images, naming.test_digits), sha256, turns)
 
 
 def _find(folder: Path, name: str) -> Path | None:

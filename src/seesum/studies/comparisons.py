@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from seesum.base.errors import InputError
 from seesum.base.registry import look_up
 from seesum.data.operations import OPERATIONS
+from seesum.data.splits import count_images
 from seesum.networks.adders import ADDERS, build_adder
 from seesum.networks.network import count_parameters
 from seesum.networks.systems import find_system
@@ -31,22 +33,52 @@ SHARED_RECIPE: dict[str, Any] = {
 """Recipe fields that all runs share. The runs are compared on validation images, as for every other choice.
 They use no label smoothing, because smoothing would look like bad calibration. They use Adam and all images,
 so that the result does not depend on how well an adder suits the very short training of ``fast``."""
-CONDITIONS: dict[str, dict[str, Any]] = {
-    "all images": {},
-    "10 % of the images": {"images": "10%", "epochs": 10},
-    "1 % of the images": {"images": "1%", "epochs": 94},
-    "10 pairs held out": {"held_out_pairs": 10},
-}
-"""Recipe fields that each condition changes. With fewer images there are more epochs, so that every condition takes
-375 to 380 steps of 128 images."""
+SHARES: dict[int, dict[str, Any]] = {100: {}, 10: {"epochs": 10}, 1: {"epochs": 94}}
+"""Shares of the images (%), and the recipe fields that each changes. With fewer images there are more epochs, so that each
+share of MNIST takes 375 to 380 steps of 128 images."""
+HELD_OUT: dict[str, dict[str, Any]] = {"10 pairs held out": {"held_out_pairs": 10}}
+"""The condition in which training never shows some pairs."""
 SMOOTHED_STEPS = 20
 """Number of steps over which the training accuracy is averaged."""
 
 
-def list_conditions(adder: str) -> dict[str, dict[str, Any]]:
-    """Return the conditions for an adder: ``CONDITIONS`` and, for some adders, every other operation."""
+def list_conditions(adder: str, images: int | None = None) -> dict[str, dict[str, Any]]:
+    """Return the conditions for an adder, each with the recipe fields that it changes.
+
+    They are the shares in ``SHARES`` of all images, or of so many of them, then ``HELD_OUT`` and, for some adders, every
+    other operation.
+    """
+    conditions = {name_share(share, images): _take_share(share, images) | SHARES[share] for share in SHARES}
     others = [name for name in OPERATIONS if name != "add"] if ADDERS[adder].compares_operations else []
-    return CONDITIONS | {name: {"operation": name} for name in others}
+    whole = _take_share(100, images)
+    return conditions | {
+        name: whole | changes for name, changes in {**HELD_OUT, **{name: {"operation": name} for name in others}}.items()
+    }
+
+
+def name_share(share: int, images: int | None = None) -> str:
+    """Return the name of the condition with a share (%) of all images, or of so many of them."""
+    if share == 100:
+        return "all images" if images is None else f"{images:,} images"
+    return f"{share} % of the images" if images is None else f"{share} % of {images:,} images"
+
+
+def _take_share(share: int, images: int | None) -> dict[str, Any]:
+    if images is not None:
+        return {"images": str(round(images * share / 100))}
+    return {} if share == 100 else {"images": f"{share}%"}
+
+
+def count_compared(images: str, available: int) -> int | None:
+    """Return how many images a comparison uses, out of so many training images; None for all.
+
+    Raises:
+        InputError: it is not a number of images, or the smallest share has fewer than 2.
+    """
+    count, least = count_images(images, available), 2 * 100 // min(SHARES)
+    if count < least:
+        raise InputError(f"images is {images}, which is {count:,} images; a comparison needs {least} for its 1 % of them")
+    return None if images == "all" else count
 
 
 def find_adders(names: tuple[str, ...]) -> list[str]:

@@ -6,11 +6,23 @@ from typing import Any
 
 from seesum.base.environment import with_own_torch_settings
 from seesum.base.files import PathLike, read_csv
+from seesum.base.recipe import Recipe
+from seesum.data.idx import Dataset, load_mnist
+from seesum.data.splits import split_images
 from seesum.networks.adders import ADDERS
 from seesum.networks.tables import TableAdder
 from seesum.showing.charts import draw_comparison, draw_tables
 from seesum.showing.plots import save_figure
-from seesum.studies.comparisons import ENCODER, SHARED_RECIPE, compare_study, find_adders, list_conditions, trace_learning
+from seesum.studies.comparisons import (
+    ENCODER,
+    SHARED_RECIPE,
+    compare_study,
+    count_compared,
+    find_adders,
+    list_conditions,
+    name_share,
+    trace_learning,
+)
 from seesum.studies.tables import ResultTable, choose_folder, merge_rows
 from seesum.verbs.study import study
 
@@ -21,6 +33,7 @@ def compare(
     seeds: int = 5,
     data: PathLike | None = None,
     invert: bool = False,
+    transpose: bool = False,
     out: PathLike | None = None,
     device: str = "auto",
     quiet: bool = False,
@@ -34,12 +47,13 @@ def compare(
     Args:
         *adders: names in ``ADDERS``; none for all.
         seeds: number of seeds, at least 1.
-        data, invert: as in ``train``.
+        data, invert, transpose: as in ``train``.
         out: folder for ``adders.csv``, ``adders.png`` and, if ``table`` is among the adders, ``operations.png``. Rows of
             other adders are kept. None for ``results`` or, with other data or ``changes``, for ``runs/trial``.
         device: as in ``train``.
         quiet: show no progress.
-        **changes: recipe fields to change in every condition, such as ``images``. The comparison is then only a trial.
+        **changes: recipe fields to change in every condition, such as ``epochs``. ``images`` is the number of images that
+            the comparison uses, and of which the conditions take 10 % and 1 %. The comparison is then only a trial.
 
     Raises:
         InputError: an adder is unknown, or a value is wrong as in ``train``.
@@ -48,24 +62,31 @@ def compare(
     folder = choose_folder(out, data, changes)
     read_csv(folder / "adders.csv")
     changed = {name: value for name, value in changes.items() if value is not None}
+    source: dict[str, Any] = {"data": data, "invert": invert, "transpose": transpose}
+    images = _count_images(load_mnist(data, invert=invert, transpose=transpose), changed)
     rows: list[dict[str, Any]] = []
     traces: dict[str, list[Any]] = {}
     tables: dict[str, Any] = {}
     for adder in names:
-        for condition, condition_changes in list_conditions(adder).items():
+        for condition, condition_changes in list_conditions(adder, images).items():
+            # what the user changes holds in every condition; the number of images is in the conditions already
             recipe = {**SHARED_RECIPE, **condition_changes, **changed, "adder": adder}
-            finished = study(
-                ENCODER, seeds=seeds, data=data, invert=invert, device=device, monitor=(), plot=False, quiet=quiet, **recipe
-            )
+            finished = study(ENCODER, seeds=seeds, device=device, monitor=(), plot=False, quiet=quiet, **source, **recipe)
             rows.append(compare_study(adder, condition, finished))
-            if not condition_changes:
+            if condition == name_share(100, images):
                 traces[adder] = trace_learning(finished)
-            learned = finished.runs[0].load_network().adder
-            shown = condition_changes.keys() <= {"operation"}
+            learned, operation = finished.runs[0].load_network().adder, finished.runs[0].recipe.operation
+            shown = condition in (name_share(100, images), operation)
             if shown and isinstance(learned, TableAdder) and learned.compares_operations:
-                tables[condition_changes.get("operation", "add")] = learned.tabulate().detach().numpy()
+                tables[operation] = learned.tabulate().detach().numpy()
     merge_rows(folder / "adders.csv", "adder", names, rows, list(ADDERS))
-    save_figure(draw_comparison(rows, traces), folder / "adders.png")
+    save_figure(draw_comparison(rows, traces, images), folder / "adders.png")
     if tables:
         save_figure(draw_tables(tables), folder / "operations.png")
     return ResultTable(folder, rows)
+
+
+def _count_images(dataset: Dataset, changed: dict[str, Any]) -> int | None:
+    """Take the number of images out of what the user changes. Return how many that is, or None for all."""
+    recipe = Recipe(ENCODER, split=changed.get("split", SHARED_RECIPE["split"]))
+    return count_compared(str(changed.pop("images", "all")), len(split_images(dataset, recipe).train.digits))

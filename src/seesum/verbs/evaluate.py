@@ -19,7 +19,12 @@ from seesum.runs.run import Run
 
 @with_own_torch_settings
 def evaluate(
-    run: PathLike | Run | OnnxModel = LATEST, *, data: PathLike | None = None, invert: bool = False, test: bool = False
+    run: PathLike | Run | OnnxModel = LATEST,
+    *,
+    data: PathLike | None = None,
+    invert: bool = False,
+    transpose: bool = False,
+    test: bool = False,
 ) -> dict[str, Any]:
     """Compute the metrics of a run over all images x 10 addends.
 
@@ -29,7 +34,7 @@ def evaluate(
     Args:
         run: a Run, the name of a shipped network, a run directory, an ONNX file, or ``latest`` for the newest run.
         data: folder of IDX files whose test images are used; None for the data of the run.
-        invert: the images in ``data`` are black ink on white: turn them.
+        invert, transpose: turn the images of ``data``, as in ``train``.
         test: use the test images even if the run has validation images.
 
     Returns:
@@ -39,14 +44,15 @@ def evaluate(
         InputError: the run or file does not exist, its weights are damaged, or the data cannot be read.
         JobError: ``run`` is an ONNX file, and ONNX Runtime is not installed.
     """
-    if invert and data is None:
-        raise InputError("--invert turns the images of --data; give --data, or leave --invert out")
+    for name, wanted in {"invert": invert, "transpose": transpose}.items():
+        if wanted and data is None:
+            raise InputError(f"--{name} turns the images of --data; give --data, or leave --{name} out")
     found = find_run_or_model(run)
     if isinstance(found, Run):
         found.refuse_teacher()
     reader = Reader.load(found)
     if data is not None:
-        labelled, name = load_mnist(data, invert=invert).test, "test"
+        labelled, name = load_mnist(data, invert=invert, transpose=transpose).test, "test"
     else:
         labelled, name = found.load_splits().evaluation_images(test)
     probabilities = reader.predict_every_addend(labelled.images)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seesum.base.environment import with_own_torch_settings
+from seesum.base.environment import remove_empty_caches, with_own_torch_settings
 from seesum.base.files import PathLike, check_file
 from seesum.runs.names import LATEST
 from seesum.runs.run import Run, find_run
@@ -43,21 +39,5 @@ def export(run: PathLike | Run = LATEST, *, to: PathLike, float_images: bool = F
 
     found = find_run(run)
     found.check_finished()
-    with _remove_empty_caches():
+    with remove_empty_caches():
         return export_network(found, check_file(to), float_images, simple)
-
-
-@contextmanager
-def _remove_empty_caches() -> Iterator[None]:
-    """Remove the empty folder for temporary files that torch's exporter makes when it is imported."""
-
-    def find_caches() -> set[Path]:
-        return {*Path(tempfile.gettempdir()).glob("torchinductor_*")}
-
-    before = find_caches()
-    try:
-        yield
-    finally:
-        for folder in find_caches() - before:
-            with suppress(OSError):  # it is not empty: another process uses it
-                folder.rmdir()

@@ -21,6 +21,7 @@ def reproduce(
     seeds: int | None = None,
     data: PathLike | None = None,
     invert: bool = False,
+    transpose: bool = False,
     out: PathLike | None = None,
     device: str = "auto",
     quiet: bool = False,
@@ -33,7 +34,7 @@ def reproduce(
     Args:
         *systems: names of published systems; none for all five.
         seeds: number of seeds. None for the number that each system has: 3 for the small ones, 1 for the large ones.
-        data, invert: as in ``train``.
+        data, invert, transpose: as in ``train``.
         out: folder for ``published.csv``, ``published.png`` and ``systems.csv``. Rows of other systems in ``published.csv``
             are kept. A row with the result of the last epoch is appended to ``systems.csv`` for each system. None for
             ``results`` or, with other data or ``changes``, for ``runs/trial``.
@@ -54,10 +55,8 @@ def reproduce(
     rows: list[dict[str, str]] = []
     for system in chosen:
         name, count = system.recipe.system, seeds if seeds is not None else system.published.runs if system.published else 1
-        monitor = ("validation", "test")
-        finished = study(
-            name, seeds=count, data=data, invert=invert, device=device, monitor=monitor, test=True, quiet=quiet, **changes
-        )
+        source: dict[str, Any] = {"data": data, "invert": invert, "transpose": transpose, "device": device}
+        finished = study(name, seeds=count, monitor=("validation", "test"), test=True, quiet=quiet, **source, **changes)
         new_rows = compare_published(system, finished)
         if not new_rows:
             continue  # a trial with too few epochs for any published figure

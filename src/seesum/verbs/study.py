@@ -28,6 +28,7 @@ def study(
     csv: PathLike | None = None,
     data: PathLike | None = None,
     invert: bool = False,
+    transpose: bool = False,
     device: str = "auto",
     out: PathLike | None = None,
     test: bool = False,
@@ -42,7 +43,7 @@ def study(
         system: a name in ``SYSTEMS``; None for the default.
         seeds: number of seeds n, at least 1.
         csv: CSV file to which a row with the result is appended. It is created if it does not exist.
-        data, invert, device: as in ``train``.
+        data, invert, transpose, device: as in ``train``.
         out: directory of the study, with a run for each seed. None for a directory under ``runs``, named after the settings.
         test: as in ``train``.
         monitor: the splits to evaluate after every epoch: ``validation``, ``test`` or both. Never make choices by ``test``.
@@ -59,11 +60,10 @@ def study(
     if csv is not None:
         read_csv(check_file(csv))
     recipe = resolve_precision(find_system(system or DEFAULT_SYSTEM).recipe.replaced(changes), device)
-    dataset = load_mnist(data, invert=invert)
+    dataset = load_mnist(data, invert=invert, transpose=transpose)
     source, evaluation = describe_data(dataset, data), {"test": test, "monitor": list(monitor)}
-    device_type = resolve_device(device).type
-    directory = Path(out) if out is not None else find_study_directory(recipe, source["directory"], device_type, evaluation)
-    runs = []
+    named = find_study_directory(recipe, source, resolve_device(device).type, evaluation)
+    directory, runs = named if out is None else Path(out), []
     for seed in range(seeds):
         seeded, run = recipe.replaced({"seed": seed}), Run(directory / f"s{seed}")
         if (run.directory / "run.json").is_file():

@@ -18,6 +18,7 @@ def train(
     *,
     data: PathLike | None = None,
     invert: bool = False,
+    transpose: bool = False,
     device: str = "auto",
     out: PathLike | None = None,
     resume: PathLike | Run | None = None,
@@ -31,7 +32,8 @@ def train(
 
     Args:
         system: a name in ``SYSTEMS``; None for the default, ``fast``.
-        data, invert: folder of IDX files, None for the embedded MNIST; whether to turn its black ink on white.
+        data: folder of IDX files, None for the embedded MNIST.
+        invert, transpose: turn the images of ``data``: black ink on white, or rows and columns exchanged.
         device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``mps``.
         out: run directory, new or empty; None for a new one under ``runs``.
         resume: an unfinished run, or ``latest`` for the newest one. It continues in its directory with its recipe, and ends
@@ -49,23 +51,21 @@ def train(
         InputError: a name is unknown, a value is impossible, or ``changes`` differ from the recipe of a resumed run.
         JobError: the loss became infinite or not a number.
     """
-    import torch
-
-    from seesum.networks.network import format_layers
-    from seesum.networks.systems import DEFAULT_SYSTEM, build_network, find_system
+    from seesum.networks.systems import DEFAULT_SYSTEM, find_system
     from seesum.training.loop import train_run
     from seesum.training.start import resolve_precision, start_run
 
     if resume is not None:
         run = find_unfinished(resume)
-        _refuse_changes(run, system, changes, out, test, invert)
+        run.check_turns(invert=invert, transpose=transpose)
+        _refuse_changes(run, system, changes, out, test)
         splits = run.load_splits(data)
     else:
         recipe = resolve_precision(find_system(system or DEFAULT_SYSTEM).recipe.replaced(changes), device)
-        run, splits = start_run(recipe, load_mnist(data, invert=invert), data, device, out, test)
+        dataset = load_mnist(data, invert=invert, transpose=transpose)
+        run, splits = start_run(recipe, dataset, data, device, out, test)
     if summary:
-        with torch.random.fork_rng(devices=[]):  # a network starts with random weights
-            print(format_layers(build_network(run.recipe)), file=sys.stderr)  # noqa: T201
+        _print_layers(run)
     if not run.finished:
         train_run(run, splits, device, quiet)
     if plot:
@@ -75,13 +75,20 @@ def train(
     return run
 
 
-def _refuse_changes(
-    run: Run, system: str | None, changes: dict[str, Any], out: PathLike | None, test: bool, invert: bool
-) -> None:
+def _print_layers(run: Run) -> None:
+    """Print the layers of a run's network, with output shapes and parameter counts, to standard error."""
+    import torch
+
+    from seesum.networks.network import format_layers
+    from seesum.networks.systems import build_network
+
+    with torch.random.fork_rng(devices=[]):  # a network starts with random weights
+        print(format_layers(build_network(run.recipe)), file=sys.stderr)  # noqa: T201
+
+
+def _refuse_changes(run: Run, system: str | None, changes: dict[str, Any], out: PathLike | None, test: bool) -> None:
     """Make sure that the arguments do not differ from those with which a resumed run was started."""
     stored = run.recipe
-    if invert and not run.info["data"].get("invert", False):
-        raise InputError(f"{run.directory} was started without --invert; leave it out, or start a new run")
     if system is not None and system != stored.system:
         raise InputError(f"{run.directory} trains {stored.system}, not {system}; leave the system out")
     if out is not None:
