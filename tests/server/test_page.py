@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import re
-import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -15,19 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FilePayload, expect
 
 import seesum
 from conftest import Server, start_server
+from pages import FOUR_OR_NINE, SCRIBBLE, THREE, Visit, open_browser
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-QUIET += ["--disable-component-update", "--disable-sync"]
-THREE = [(0.32, 0.25), (0.45, 0.18), (0.6, 0.2), (0.66, 0.3), (0.6, 0.41), (0.46, 0.48), (0.6, 0.52), (0.68, 0.63)]
-THREE += [(0.64, 0.75), (0.5, 0.82), (0.34, 0.77)]
-"""Corners of a 3, in shares of the sheet's side."""
-FOUR_OR_NINE = [(0.4, 0.2), (0.34, 0.45), (0.6, 0.45), (0.62, 0.2), (0.5, 0.2), (0.62, 0.2), (0.6, 0.85)]
-SCRIBBLE = [(0.2, 0.2), (0.8, 0.8), (0.5, 0.2), (0.2, 0.8), (0.8, 0.3), (0.2, 0.5), (0.8, 0.55), (0.5, 0.9)]
 
 
 @pytest.fixture(scope="module")
@@ -38,64 +31,8 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no chromium is installed; .ci/run installs it")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
+    with open_browser() as browser:
         yield browser
-        browser.close()
-
-
-class Visit:
-    """One visit to the page. At its end nothing may have gone elsewhere, and the console must be empty."""
-
-    def __init__(self, browser: Browser, address: str, **options: Any) -> None:
-        self.page: Page = browser.new_context(**options).new_page()
-        self.elsewhere: list[str] = []
-        self.complaints: list[str] = []
-        self.page.on("request", lambda request: self._note(request.url, address))
-        self.page.on("console", lambda message: self._hear(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.goto(address + "/")
-        expect(self.page.locator("#about")).not_to_be_empty()
-
-    def _note(self, url: str, address: str) -> None:
-        if not url.startswith((address, "data:", "blob:")):
-            self.elsewhere.append(url)
-
-    def _hear(self, text: str) -> None:
-        if "willReadFrequently" not in text:  # advice on how these tests read canvases
-            self.complaints.append(text)
-
-    def __enter__(self) -> Visit:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self.page.context.close()
-        if kind is None:
-            assert not self.elsewhere
-            assert not self.complaints
-
-    def locate(self, points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-        box = self.page.locator("#drawing").bounding_box()
-        assert box is not None
-        return [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
-
-    def draw(self, points: list[tuple[float, float]]) -> None:
-        first, *others = self.locate(points)
-        self.page.mouse.move(*first)
-        self.page.mouse.down()
-        for point in others:
-            self.page.mouse.move(*point, steps=3)
-        self.page.mouse.up()
-
-    def expect(self, digit: str, addend: str, total: str) -> None:
-        for name, text in (("digit", digit), ("addend", addend), ("sum", total)):
-            expect(self.page.locator(f"#{name}")).to_have_text(text)
-
-    def choose(self, addend: int) -> None:
-        self.page.locator(f"label[for=add-{addend}]").click()
 
 
 def test_a_handwritten_three_and_seven_are_ten(browser: Browser, server: Server) -> None:
@@ -155,7 +92,12 @@ def test_pictures_are_taken_from_a_file_a_drop_and_the_clipboard(browser: Browse
 
 
 def test_a_finger_on_a_narrow_dark_phone(browser: Browser, server: Server) -> None:
-    phone = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
+    phone: dict[str, Any] = {
+        "viewport": {"width": 360, "height": 740},
+        "has_touch": True,
+        "is_mobile": True,
+        "device_scale_factor": 2,
+    }
     with Visit(browser, server.address, color_scheme="dark", reduced_motion="reduce", **phone) as visit:
         page = visit.page
         session, sheet = page.context.new_cdp_session(page), page.locator("#sheet").bounding_box()
@@ -306,5 +248,7 @@ def test_the_first_answer_after_a_restart_may_have_other_sums(browser: Browser, 
             expect(visit.page.locator("#symbol")).to_have_text("×")
             expect(visit.page.locator("#addend")).to_have_text("5")
             expect(visit.page.locator("#sum")).to_have_text(re.compile(r"\d+"))
-            assert visit.page.evaluate("[network.answers, answer.sum_probabilities.length, answer.addend]") == [82, 82, 5]
+            assert visit.page.evaluate(
+                "(({network, answer}) => [network.answers, answer.sum_probabilities.length, answer.addend])(views[0])"
+            ) == [82, 82, 5]
             visit.complaints.clear()  # as above

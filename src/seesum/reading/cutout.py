@@ -173,9 +173,12 @@ def keep_touching(mask: Mask, hint: Mask) -> Mask:
     return keep[labels] if keep.any() else mask
 
 
-def join_strokes(ink: Plane, mask: Mask, hint: Mask) -> Strokes:
-    """Join the strokes of one digit, the one with most of the hint, and count the digits in the hint."""
-    labels, boxes = group_strokes(mask, gap=8)
+def join_strokes(ink: Plane, mask: Mask, hint: Mask, gap: int = 8) -> Strokes:
+    """Join the strokes of one digit, the one with most of the hint, and count the digits in the hint.
+
+    Strokes are joined over gaps of at least ``gap`` pixels.
+    """
+    labels, boxes = group_strokes(mask, gap)
     areas, shared = (np.bincount(labels[part], minlength=len(boxes) + 1)[1:] for part in (mask, mask & hint))
     extents = np.array([measure_extent(box) for box in boxes])
     main = int(np.argmax((shared + 1e-3 * areas) * extents))

@@ -142,12 +142,17 @@ def score_groups(mask: Mask, dark: Plane, paper: Plane, steepness: Plane, bright
         contrast = float(np.quantile(steepness[around][outline], 0.25))
         depths, light = float(np.median((paper[box] - dark[box])[ink])), float(np.median(paper[box][ink]))
         sharp = min(1.0, contrast / max(SHARP * depths, FAINTEST_OUTLINE * light, 1e-6))
-        thin = min(1.0, THICK * size / measure_stroke_width(ink))
         paper_around = _measure_openness(dark, box, light - depths, light)
-        likeness = sharp * thin**4 * paper_around**2 / _measure_contact(ink, box, mask.shape)
+        likeness = sharp * measure_thinness(ink) * paper_around**2 / _measure_contact(ink, box, mask.shape)
         if score := contrast * float(np.sqrt(size / max(mask.shape))) * likeness:
             candidates.append(Candidate(box, ink, mask.shape, bright, score, likeness))
     return candidates
+
+
+def measure_thinness(ink: Mask) -> float:
+    """Return 1 if the strokes in a box [h, w] are thin for its size, and less, down to nearly 0, for a blot."""
+    thin = min(1.0, THICK * max(ink.shape) / measure_stroke_width(ink))
+    return float(thin**4)
 
 
 def select_digits(candidates: list[Candidate]) -> list[Candidate]:

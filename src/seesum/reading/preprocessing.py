@@ -62,17 +62,28 @@ def prepare_picture(picture: Picture) -> Prepared:
     A picture that already is as MNIST makes them (28x28, ink fitted and centred, the rest black) stays as it is.
 
     Raises:
-        PictureError: it cannot be decoded, has more than 50 megapixels, or holds no ink.
+        PictureError: it cannot be decoded, takes too long, has more than 50 megapixels, or holds no ink.
     """
-    # grey levels take a tenth of the time that colours take, which a server notices
-    ready = read_grey(picture) if isinstance(picture, Image.Image) and picture.size == (SIDE, SIDE) else picture
-    if isinstance(ready, np.ndarray) and ready.dtype == np.uint8 and ready.max() >= FEW_LEVELS and _is_prepared(ready):
-        return Prepared(ready.copy(), 1, {"picture": ready})
-    colours = decode_picture(picture)
+    return _take_grey(picture) or prepare_colours(decode_picture(picture), name_picture(picture))
+
+
+def take_prepared(image: Image.Image) -> Prepared | None:
+    """Return a picture that already is as MNIST makes them; None for any other, which ``prepare_picture`` prepares.
+
+    Raises:
+        PictureError: it cannot be decoded.
+    """
+    if image.size != (SIDE, SIDE):
+        return None
+    return _take_grey(image) or _take_colours(decode_picture(image))
+
+
+def prepare_colours(colours: Plane, name: str) -> Prepared:
+    """Prepare decoded colours [H, W, 3] like ``prepare_picture``; ``name`` is for messages."""
+    if (prepared := _take_colours(colours)) is not None:
+        return prepared
     steps: dict[str, NDArray[Any]] = {"picture": colours}
     grey = colours[:, :, 0]
-    if np.array_equal(grey, colours[:, :, 1]) and np.array_equal(grey, colours[:, :, 2]) and _is_prepared(grey):
-        return Prepared(grey.round().astype(np.uint8), 1, steps)
     if max(grey.shape) <= SMALL:
         colours = add_margin(colours)
     grey = steps["grey"] = project_colours(_reduce(colours))
@@ -85,7 +96,26 @@ def prepare_picture(picture: Picture) -> Prepared:
             if strokes is not None:
                 evened = steps["strokes"] = normalise_stroke_width(strokes.ink, strokes.mask)
                 return Prepared(centre_by_mass(fit_into_box(evened)), max(found, strokes.digits) if found else 0, steps)
-    raise BlankError(f"{name_picture(picture)} holds no ink: it is blank, or nearly so; give one with a digit that stands out")
+    raise BlankError(f"{name} holds no ink: it is blank, or nearly so; give one with a digit that stands out")
+
+
+def _take_grey(picture: Picture) -> Prepared | None:
+    """Return 28x28 grey levels as they are, if MNIST would have made them so.
+
+    They take a tenth of the time that colours take, which a server notices.
+    """
+    ready = read_grey(picture) if isinstance(picture, Image.Image) and picture.size == (SIDE, SIDE) else picture
+    if isinstance(ready, np.ndarray) and ready.dtype == np.uint8 and ready.max() >= FEW_LEVELS and _is_prepared(ready):
+        return Prepared(ready.copy(), 1, {"picture": ready})
+    return None
+
+
+def _take_colours(colours: Plane) -> Prepared | None:
+    """Return 28x28 grey colours as they are, if MNIST would have made them so."""
+    grey = colours[:, :, 0]
+    if np.array_equal(grey, colours[:, :, 1]) and np.array_equal(grey, colours[:, :, 2]) and _is_prepared(grey):
+        return Prepared(grey.round().astype(np.uint8), 1, {"picture": colours})
+    return None
 
 
 def add_margin(colours: Plane) -> Plane:
