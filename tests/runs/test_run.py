@@ -12,7 +12,8 @@ import torch
 from seesum.base.errors import InputError
 from seesum.base.files import save_tensors
 from seesum.base.recipe import Augmentation, Recipe
-from seesum.runs.run import Run, create_run, find_run, find_unfinished
+from seesum.runs.creation import create_run
+from seesum.runs.run import Run, find_run, find_unfinished
 
 
 def test_recipe_round_trip_through_json() -> None:

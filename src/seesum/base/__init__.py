@@ -6,10 +6,13 @@ Read the files in this order:
 - ``environment.py``: what torch and ONNX Runtime are told before they are imported
 - ``registry.py``: look up an entry by its name
 - ``compatibility.py``: the names of earlier formats; nothing else knows them
+- ``schema.py``: whether values out of a file have the right types
 - ``recipe.py``: Recipe and Augmentation: everything that decides which weights come out
 - ``settings.py``: changes of a recipe as text, and which fields have an option
+- ``locks.py``: locks that end with their process
 - ``files.py``: files that are written whole or not at all, and checked when read
 - ``devices.py``: CPU, CUDA or MPS; fp32 or bf16
+- ``interrupts.py``: Ctrl-C during imports; TERM and HUP in training
 - ``progress.py``: a live bar on a terminal, plain lines elsewhere
 
 Add a field of a recipe in ``recipe.py``. Its default must leave older runs as they were. A field that gets another name goes

@@ -7,12 +7,16 @@ import hashlib
 import io
 import json
 import os
+import re
+import secrets
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from seesum.base.errors import InputError, join_names
+from seesum.base.locks import try_lock
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,6 +25,10 @@ PathLike = str | os.PathLike[str]
 """A path, as text or as an object."""
 PICTURE_ENDINGS = {".png": "png", ".svg": "svg", ".pdf": "pdf", ".jpg": "jpeg", ".jpeg": "jpeg"}
 """Ending of a picture's file name -> format of the file."""
+RANDOM = re.compile(r"[a-z0-9_]{8}")
+"""What the name of a temporary file ends in."""
+CHUNK = 1 << 20
+"""Bytes that are written at once to try how much room there is."""
 
 
 def check_file(path: str | os.PathLike[str]) -> Path:
@@ -57,28 +65,99 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
     """
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+    except (OSError, RecursionError) as error:  # a path of a thousand folders
         raise InputError(f"{path} cannot be made a folder ({error}); give --out another") from error
     return Path(path)
 
 
+def check_room(path: Path, size: int, copies: int = 1) -> None:
+    """Make sure that so many files of a size can be written where a file will be, by writing that much and deleting it.
+
+    Raises:
+        InputError: the place is full, or cannot be written to.
+    """
+    try:
+        with ExitStack() as stack:
+            for _ in range(copies):
+                file = stack.enter_context(tempfile.TemporaryFile(dir=path.parent))
+                for start in range(0, size, CHUNK):
+                    file.write(bytes(min(CHUNK, size - start)))
+                file.flush()
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written ({error.strerror or error}); it needs {copies * size:,} bytes in a folder that may be "
+            f"written to"
+        ) from error
+
+
 def write_atomically(path: Path, data: str | bytes) -> None:
-    """Write a temporary file in the same folder and rename it, so that the file is whole or absent, whatever happens."""
+    """Write a temporary file in the same folder and rename it, so that the file is whole or absent, whatever happens.
+
+    What killed processes left of the same file is removed first.
+
+    Raises:
+        OSError: it cannot be written; ``filename`` is the path of the file.
+    """
     # a folder's name may hold bytes that are no UTF-8; in a text they become \\udcff and the like
     content = data.encode(errors="backslashreplace") if isinstance(data, str) else data
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    _sweep(path)
     try:
-        with os.fdopen(descriptor, "wb") as temporary:
-            temporary.write(content)
-            temporary.flush()
-            os.fsync(temporary.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(0o666 & ~umask)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        temporary, file = _open_temporary(path)
+        try:
+            with file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+                if os.name == "nt":
+                    file.close()  # Windows renames no open file; elsewhere it stays open, and so locked, until it is whole
+                temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+    _sync_folder(path.parent)
+
+
+def list_leftovers(path: Path) -> list[Path]:
+    """Return the temporary files of ``write_atomically`` for a file, those of killed processes and those being written."""
+    start = f".{path.name}."
+    try:
+        found = [*path.parent.iterdir()]
+    except OSError:
+        return []
+    return [one for one in found if one.name.startswith(start) and RANDOM.fullmatch(one.name.removeprefix(start))]
+
+
+def _sweep(path: Path) -> None:
+    """Remove the temporary files of a file, but those that a living process has locked. Where nothing locks, all stay."""
+    for leftover in list_leftovers(path):
+        with suppress(OSError), leftover.open("r+b") as file:
+            if try_lock(file.fileno()):
+                leftover.unlink()
+
+
+def _open_temporary(path: Path) -> tuple[Path, BinaryIO]:
+    """Create a temporary file beside a file, and lock it until it is closed. Its permissions are those of any new file."""
+    while True:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        file = temporary.open("xb")
+        try:
+            if try_lock(file.fileno()) and os.fstat(file.fileno()).st_nlink:
+                return temporary, file
+        except OSError:  # nothing locks here, so nobody sweeps it away either
+            return temporary, file
+        file.close()  # another process swept it away before it was locked
+
+
+def _sync_folder(folder: Path) -> None:
+    """Write a folder's names to the disk, so that a new name outlives a power cut, too. Not every system can."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
@@ -93,11 +172,23 @@ def read_json(path: Path) -> dict[str, Any]:
         InputError: the file is missing, or holds no object.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(values, dict):
-            raise TypeError("not an object")
-    except (OSError, ValueError, TypeError) as error:
+        return parse_object(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read ({error}); the run is unfinished or damaged") from error
+
+
+def parse_object(text: str) -> dict[str, Any]:
+    """Return the object in a JSON text.
+
+    Raises:
+        ValueError: it is no JSON, too deep for any file of ours, or no object.
+    """
+    try:
+        values = json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(values, dict):
+        raise ValueError("it is no object")
     return values
 
 
@@ -120,12 +211,14 @@ def read_csv(path: Path) -> list[dict[str, str]]:
         return []
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+            header, *lines = list(csv.reader(file)) or [[]]
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as CSV ({error}); give another file") from error
-    if not rows and path.stat().st_size:
+    if not lines and path.stat().st_size:
         raise InputError(f"{path} has text but no rows, so seesum did not write it; give another file")
-    return rows
+    if len(set(header)) != len(header) or any(len(line) != len(header) for line in lines):
+        raise InputError(f"{path} is damaged: its rows do not have the columns of its header; give another file")
+    return [dict(zip(header, line, strict=True)) for line in lines]
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None) -> None:
@@ -144,18 +237,26 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         InputError: the file cannot be read, or its checksum does not match its content.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
+    from safetensors.torch import load
 
     try:
-        with safe_open(path, framework="pt") as file:
-            stored = json.loads((file.metadata() or {}).get("seesum", "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except (OSError, SafetensorError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}); it is damaged, so train the run anew") from error
-    text = stored.get("metadata", "")
-    if _digest(tensors, text) != stored.get("sha256"):
-        raise InputError(f"{path} is damaged (its checksum is wrong); train the run anew")
-    return tensors, json.loads(text)
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror or error}); check the file and its permissions") from error
+    try:
+        tensors = load(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        stored = json.loads(header["__metadata__"]["seesum"])
+        text = stored["metadata"]
+        if _digest(tensors, text) != stored["sha256"]:
+            raise ValueError("its checksum is wrong")
+        metadata = json.loads(text)
+        if not isinstance(metadata, dict):
+            raise TypeError("its metadata is no object")
+    except (SafetensorError, ValueError, LookupError, TypeError, AttributeError, AssertionError, RuntimeError) as error:
+        raise InputError(f"{path} is damaged ({error}); train the run anew") from error
+    return tensors, metadata
 
 
 def _digest(tensors: Mapping[str, Tensor], text: str) -> str:

@@ -70,4 +70,9 @@ class Progress:
         if self._bar is not None:
             self._bar.console.print(line, highlight=False)
         else:
-            print(line, file=sys.stderr, flush=True)  # noqa: T201
+            say(line)
+
+
+def say(line: str) -> None:
+    """Print a line for the user to standard error."""
+    print(line, file=sys.stderr, flush=True)  # noqa: T201

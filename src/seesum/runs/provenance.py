@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from seesum.base.devices import resolve_device
+from seesum.base.errors import join_names
 from seesum.base.recipe import Recipe
 from seesum.base.settings import FLAGS, format_change
-from seesum.data.idx import Dataset
+from seesum.data.idx import TURNS, Dataset
 from seesum.networks.systems import find_system
+from seesum.runs.run import Run
 
 PACKAGES = ("torch", "numpy", "scipy", "pillow", "safetensors")
 
@@ -39,9 +41,9 @@ def describe_origin(
 
 
 def describe_data(mnist: Dataset, data: str | os.PathLike[str] | None) -> dict[str, Any]:
-    """Return where a data set was read (None for the embedded one), the SHA-256 of its files, and whether it was inverted."""
+    """Return where a data set was read (None for the embedded one), the SHA-256 of its files, and how it was turned."""
     source = {"directory": None if data is None else str(Path(data).resolve()), "sha256": mnist.sha256}
-    return source | ({"invert": True} if mnist.inverted else {})
+    return source | dict.fromkeys(mnist.turns, True)
 
 
 def write_command(recipe: Recipe, source: dict[str, Any], test: bool) -> str:
@@ -55,7 +57,7 @@ def write_command(recipe: Recipe, source: dict[str, Any], test: bool) -> str:
 def _name_data(source: dict[str, Any]) -> list[str]:
     """Return the options with which a command reads the same images."""
     folder = ["--data", source["directory"]] if source["directory"] else []
-    return [*folder, *["--invert"] * source.get("invert", False)]
+    return [*folder, *(f"--{name}" for name in TURNS if source.get(name))]
 
 
 def collect_versions() -> dict[str, str]:
@@ -83,6 +85,23 @@ def describe_hardware(device: str, precision: str) -> dict[str, str | int]:
         "precision": precision,
         "platform": platform.platform(),
     }
+
+
+def compare_machine(run: Run, device: str) -> str:
+    """Return the sentence for a run that goes on in other circumstances, which may change the last digits of its weights.
+
+    It is empty where threads, device, processor and torch are those with which the run was started.
+    """
+    import torch
+
+    here = {"threads": torch.get_num_threads(), "device": device, "processor": _name_processor(), "torch": version("torch")}
+    known = {**run.info["hardware"], **run.info["versions"]}
+    started = {name: known[name] for name, value in here.items() if known.get(name, value) != value}
+    if not started:
+        return ""
+    was = join_names(f"{name} {value}" for name, value in started.items())
+    now = join_names(f"{name} {here[name]}" for name in started)
+    return f"{run.directory} was started with {was} and goes on with {now}: its weights may differ in the last digits"
 
 
 def origin_columns(*names: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from seesum.base.environment import undo_import_effects
 from seesum.base.errors import InputError
 from seesum.base.recipe import Recipe
 from seesum.base.settings import format_change
+from seesum.data.idx import TURNS
 from seesum.networks.system import System
 from seesum.networks.systems import find_system
 from seesum.runs.names import RUNS
@@ -86,7 +87,7 @@ class Study:
         }
 
 
-def find_study_directory(recipe: Recipe, data: str | None, device: str, evaluation: Mapping[str, Any]) -> Path:
+def find_study_directory(recipe: Recipe, data: Mapping[str, Any], device: str, evaluation: Mapping[str, Any]) -> Path:
     """Return the directory of a study without ``--out``.
 
     The same settings always give the same directory, so that a stopped study is found again. A study that an earlier
@@ -94,14 +95,15 @@ def find_study_directory(recipe: Recipe, data: str | None, device: str, evaluati
 
     Args:
         recipe: recipe of the study; its seed does not matter.
-        data: folder of the data, or None for the embedded MNIST.
+        data: the data, as in ``run.json``.
         device: ``cpu``, ``cuda`` or ``mps``.
         evaluation: what is evaluated, as in ``run.json``.
     """
     values = {**recipe.to_dict(), "seed": None}
     old_recipe, old_evaluation = downgrade_study(values, evaluation)
-    old = _name_study(recipe.system, [old_recipe, data, device, old_evaluation])
-    return old if old.is_dir() else _name_study(recipe.system, [values, data, device, evaluation])
+    turns = [turn for turn in TURNS if data.get(turn)]  # a study of images as they lie keeps the name it always had
+    old = _name_study(recipe.system, [old_recipe, data["directory"], device, old_evaluation, *turns])
+    return old if old.is_dir() else _name_study(recipe.system, [values, data["directory"], device, evaluation, *turns])
 
 
 def _name_study(system: str, settings: list[Any]) -> Path:

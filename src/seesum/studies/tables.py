@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seesum.base.errors import InputError
 from seesum.base.files import PathLike, check_file, make_folder, read_csv, write_csv
+from seesum.base.locks import hold_folder
 from seesum.runs.names import RUNS
+
+PATIENCE = 60.0
+"""Seconds to wait for another process that writes into the same folder. A row takes it milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +35,13 @@ def append_row(path: Path, row: dict[str, Any]) -> None:
     Raises:
         InputError: the file has other columns.
     """
-    rows = read_csv(path)
-    if rows and list(rows[0]) != list(row):
-        raise InputError(f"{path} has other columns than this row; give a new file")
-    texts = {name: str(value) for name, value in row.items()}
-    if not any({**known, "date": ""} == {**texts, "date": ""} for known in rows):
-        write_csv(check_file(path), [*rows, row])
+    with _hold(path):
+        rows = read_csv(path)
+        if rows and list(rows[0]) != list(row):
+            raise InputError(f"{path} has other columns than this row; give a new file")
+        texts = {name: str(value) for name, value in row.items()}
+        if not any({**known, "date": ""} == {**texts, "date": ""} for known in rows):
+            write_csv(path, [*rows, row])
 
 
 def merge_rows(
@@ -53,12 +59,23 @@ def merge_rows(
     Raises:
         InputError: the file has other columns.
     """
-    kept = [row for row in read_csv(path) if row.get(key) not in replaced]
-    if rows and kept and list(kept[0]) != list(rows[0]):
-        raise InputError(f"{path} has other columns than these rows; move it to another folder")
     positions = {name: position for position, name in enumerate(order)}
-    write_csv(path, sorted([*kept, *rows], key=lambda row: positions.get(row[key], len(positions))))
-    return read_csv(path)
+    with _hold(path):
+        kept = [row for row in read_csv(path) if row.get(key) not in replaced]
+        if rows and kept and list(kept[0]) != list(rows[0]):
+            raise InputError(f"{path} has other columns than these rows; move it to another folder")
+        write_csv(path, sorted([*kept, *rows], key=lambda row: positions.get(row[key], len(positions))))
+        return read_csv(path)
+
+
+def _hold(path: Path) -> AbstractContextManager[None]:
+    """Hold the lock on a CSV file's folder, so that no other process changes the file between reading and writing.
+
+    Raises:
+        InputError: the file cannot be written, or another process holds the lock for long.
+    """
+    refusal = f"{path} is being written by another process; try again when that has ended"
+    return hold_folder(check_file(path).parent, refusal, PATIENCE)
 
 
 def choose_folder(out: PathLike | None, data: PathLike | None, changes: Mapping[str, Any]) -> Path:

@@ -9,23 +9,28 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from seesum.base.devices import resolve_device, use_cudnn
-from seesum.base.errors import JobError
-from seesum.base.files import save_tensors, write_csv, write_json
-from seesum.base.progress import Progress
+from seesum.base.errors import InputError, JobError
+from seesum.base.files import check_file, read_csv, save_tensors, write_csv, write_json
+from seesum.base.interrupts import end_as_interrupted
+from seesum.base.locks import hold_folder
+from seesum.base.progress import Progress, say
 from seesum.data.batches import Batches
 from seesum.data.idx import LabelledImages
 from seesum.data.splits import Splits
 from seesum.measuring.evaluation import compute_metrics, predict_every_addend
 from seesum.networks.network import Network, count_parameters
+from seesum.runs.provenance import compare_machine
 from seesum.runs.run import Run
 from seesum.training.distillation import Teachers, list_teachers
 from seesum.training.losses import compute_loss
-from seesum.training.state import State, preserve_rng_state
+from seesum.training.state import State, list_checkpoints, preserve_rng_state
 from seesum.training.tracking import STEP_METRICS, StepResults, describe_epoch, describe_metrics
 
 
@@ -80,16 +85,34 @@ def train_run(run: Run, splits: Splits, device_name: str, quiet: bool = False) -
         quiet: show no progress.
 
     Raises:
-        InputError: a damaged checkpoint, or a device that this machine does not have.
-        JobError: the loss became infinite or not a number.
+        InputError: another process trains the run, its files are damaged or of another run, its directory cannot be written
+            to, or this machine has no such device.
+        JobError: loss or weights became infinite or not a number.
     """
-    device, teachers = resolve_device(device_name), list_teachers(run)
+    check_file(run.directory / "metrics.json")
+    refusal = f"{run.directory} is being trained by another process; wait until that has ended"
+    with end_as_interrupted(), hold_folder(run.directory, refusal):
+        if run.finished:
+            return run  # by the process that had the lock until now
+        try:
+            _train_and_evaluate(run, splits, resolve_device(device_name), quiet)
+        except KeyboardInterrupt:
+            if not quiet:
+                say(f"go on with: seesum train --resume {run.directory} (a study: with the same command)")
+            raise
+    return run
+
+
+def _train_and_evaluate(run: Run, splits: Splits, device: torch.device, quiet: bool) -> None:
+    change = compare_machine(run, device.type)
+    if change and not quiet:
+        say(change)
+    teachers = list_teachers(run)
     for teacher in teachers:
         if not teacher.trained:
             train_network(teacher, splits, device, quiet, student=run)
     state = train_network(run, splits, device, quiet, teachers)
     write_json(run.directory / "metrics.json", _evaluate_run(state, splits, run.info["evaluation"]["test"]))
-    return run
 
 
 def train_network(
@@ -106,8 +129,8 @@ def train_network(
         student: where this network is a teacher, the run that learns from it.
 
     Raises:
-        InputError: a damaged checkpoint.
-        JobError: the loss became infinite or not a number.
+        InputError: its files are damaged or of another run, or there is no room for them.
+        JobError: loss or weights became infinite or not a number.
     """
     recipe, whole = run.recipe, student or run
     monitor = {name: part for name, part in splits.by_name.items() if name in run.info["evaluation"]["monitor"]}
@@ -118,7 +141,7 @@ def train_network(
         batches = Batches(splits.train, recipe, device, state.generator)
         loaded = Teachers([_load_teacher(one, device) for one in teachers], recipe, state.generator) if teachers else None
         state.seconds = time.perf_counter() - clock + sum(one.read_rows("history.csv")[-1]["train_seconds"] for one in teachers)
-        history, steps = _restore(state, run)
+        history, steps = _restore(state, run, quiet)
         with Progress(_describe_job(run, whole, splits), recipe.epochs * batches.count_steps(), quiet) as progress:
             try:
                 while state.epoch < recipe.epochs:
@@ -126,28 +149,46 @@ def train_network(
                     rows, means = train_epoch(state, batches, progress, loaded)
                     state.seconds += time.perf_counter() - clock
                     state.epoch += 1
+                    _refuse_divergence(state, means["loss"], is_teacher=student is not None)
                     history.append(_summarise_epoch(state, means, monitor))
                     steps += rows
-                    _refuse_divergence(state, means["loss"], is_teacher=student is not None)
                     _keep_epoch(state, run, history, steps, progress)
             except KeyboardInterrupt:
                 progress.stop()
                 progress.note(f"stopped; {state.epoch} of {recipe.epochs} epochs are kept in {run.directory}")
-                progress.note(f"go on with: seesum train --resume {whole.directory} (a study: with the same command)")
                 raise
         with state.averaged() as network:
-            save_tensors(run.weights, network.state_dict())
+            save_tensors(run.weights, network.state_dict(), {"run": run.fingerprint})
     return state
 
 
-def _restore(state: State, run: Run) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Load the checkpoint, with the rows of its epochs and steps; without one, write the first."""
-    if not (run.directory / "checkpoint.safetensors").is_file():
+def _restore(state: State, run: Run, quiet: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Load the checkpoint, and return the rows of its epochs and steps, as text. Without one, write the first."""
+    state.check_room(run)
+    if any(path.is_file() for path in list_checkpoints(run)):
+        note = state.load(run)
+    else:
+        note = f"{run.directory} has no checkpoint any more; starting anew" if (run.directory / "history.csv").is_file() else ""
         state.save(run)
-        return [], []
-    state.load(run)
-    history, steps = (run.read_rows(name) for name in ("history.csv", "steps.csv"))
-    return [row for row in history if row["epoch"] <= state.epoch], [row for row in steps if row["epoch"] <= state.epoch]
+    if note and not quiet:
+        say(note)
+    history = _read_first_rows(run.directory / "history.csv", "epoch", state.epoch)
+    return history, _read_first_rows(run.directory / "steps.csv", "step", state.step)
+
+
+def _read_first_rows(path: Path, name: str, count: int) -> list[dict[str, Any]]:
+    """Return the rows of a run's CSV that the checkpoint knows, in which a column counts from 1.
+
+    Raises:
+        InputError: some are missing.
+    """
+    rows = read_csv(path)[:count]
+    numbers = [str(row[name]).removesuffix(".0") for row in rows if name in row]  # an older version wrote 1.0
+    if numbers != [str(number) for number in range(1, count + 1)]:
+        raise InputError(
+            f"{path} lacks rows of the {name}s 1 to {count}, which the checkpoint has; put the file back, or start a new run"
+        )
+    return rows
 
 
 def _keep_epoch(state: State, run: Run, history: list[dict[str, Any]], steps: list[dict[str, Any]], progress: Progress) -> None:
@@ -160,9 +201,17 @@ def _keep_epoch(state: State, run: Run, history: list[dict[str, Any]], steps: li
 
 
 def _refuse_divergence(state: State, loss: float, is_teacher: bool) -> None:
-    if not math.isfinite(loss):
+    """Make sure that loss and weights are numbers. The last step may spoil the weights without showing in any loss.
+
+    Raises:
+        JobError: they are not. Nothing of this epoch has been written.
+    """
+    weights = [*state.network.state_dict().values(), *state.average.values()]
+    finite = all(bool(torch.isfinite(one).all()) for one in weights if one.is_floating_point())
+    if not (finite and math.isfinite(loss)):
         advice = f"leave the teacher {state.recipe.system} out" if is_teacher else "train with a smaller --lr"
-        raise JobError(f"the loss stopped being a number in epoch {state.epoch}; {advice}")
+        what = "weights" if math.isfinite(loss) else "loss"
+        raise JobError(f"the {what} stopped being numbers in epoch {state.epoch}; {advice}")
 
 
 def _load_teacher(run: Run, device: torch.device) -> Network:
@@ -192,9 +241,10 @@ def _evaluate_run(state: State, splits: Splits, test: bool) -> dict[str, Any]:
 
 def _evaluate(state: State, labelled: LabelledImages) -> dict[str, float | int]:
     with state.averaged() as network:
-        return compute_metrics(
-            predict_every_addend(network, labelled.images, state.recipe, state.device), labelled, state.recipe
-        )
+        probabilities = predict_every_addend(network, labelled.images, state.recipe, state.device)
+    if not np.isfinite(probabilities.sum_p).all():  # weights that are numbers may be too large to compute with
+        raise JobError(f"the answers stopped being numbers in epoch {state.epoch}; train with a smaller --lr")
+    return compute_metrics(probabilities, labelled, state.recipe)
 
 
 def _summarise_epoch(state: State, means: dict[str, float], monitor: dict[str, LabelledImages]) -> dict[str, Any]:

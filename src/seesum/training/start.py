@@ -14,8 +14,9 @@ from seesum.data.operations import find_held_out
 from seesum.data.samples import ADDEND_STRATEGIES
 from seesum.data.splits import Splits, split_images
 from seesum.networks.systems import find_system
+from seesum.runs.creation import create_run
 from seesum.runs.provenance import describe_origin
-from seesum.runs.run import Run, create_run
+from seesum.runs.run import Run
 from seesum.training.losses import LOSSES
 from seesum.training.state import State
 

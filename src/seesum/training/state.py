@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from seesum.base.errors import InputError
-from seesum.base.files import load_tensors, save_tensors
+from seesum.base.files import check_room, load_tensors, save_tensors
 from seesum.base.recipe import Recipe
 from seesum.base.registry import look_up
 from seesum.networks.network import Network
@@ -62,7 +64,47 @@ class State:
             self.network.load_state_dict(current)
 
     def save(self, run: Run) -> None:
-        """Write ``checkpoint.safetensors``."""
+        """Write ``checkpoint.safetensors``. The checkpoint before it is kept under its other name."""
+        newest, before = list_checkpoints(run)
+        if newest.is_file():
+            newest.replace(before)
+        counters = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds}
+        save_tensors(newest, self._gather(), {**counters, "run": run.fingerprint})
+
+    def check_room(self, run: Run) -> None:
+        """Make sure that the files of the whole training can be written: two checkpoints, and the final weights.
+
+        Raises:
+            InputError: the place is full or read-only.
+        """
+        checkpoints = list_checkpoints(run)
+        size = sum(tensor.numel() * tensor.element_size() for tensor in self._gather().values())
+        check_room(checkpoints[0], size, copies=1 + sum(not path.is_file() for path in checkpoints))
+
+    def load(self, run: Run) -> str:
+        """Go back to the newest state that ``save`` wrote and that can be read.
+
+        Returns:
+            A sentence where that is not the newest checkpoint, and otherwise an empty text.
+
+        Raises:
+            InputError: no checkpoint can be read, or it is of another run or network.
+        """
+        newest, before = list_checkpoints(run)
+        try:
+            tensors, counters = load_tensors(newest)
+        except InputError:
+            if not before.is_file():
+                raise
+            tensors, counters = load_tensors(before)
+            self._restore(run, before, tensors, counters)
+            before.replace(newest)  # it is the newest now, so that the next one does not push it out
+            return f"{newest} is missing or damaged; going on from the one before it, after epoch {self.epoch}"
+        self._restore(run, newest, tensors, counters)
+        return ""
+
+    def _gather(self) -> dict[str, Tensor]:
+        """Return all tensors of the state by name."""
         tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
         tensors |= {f"average.{name}": value for name, value in self.average.items()}
         for index, entry in enumerate(self.optimiser.state):
@@ -72,37 +114,36 @@ class State:
             tensors["generator.device"] = torch.cuda.get_rng_state(self.device)
         elif self.device.type == "mps":
             tensors["generator.device"] = torch.mps.get_rng_state()
-        counters = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds}
-        save_tensors(run.directory / "checkpoint.safetensors", tensors, counters)
+        return tensors
 
-    def load(self, run: Run) -> None:
-        """Go back to the state that ``save`` wrote.
-
-        Raises:
-            InputError: the checkpoint is missing, damaged, or of another network.
-        """
-        path = run.directory / "checkpoint.safetensors"
-        tensors, counters = load_tensors(path)
+    def _restore(self, run: Run, path: Path, tensors: dict[str, Tensor], counters: dict[str, Any]) -> None:
+        """Take over what a checkpoint holds."""
+        run.check_fingerprint(path, counters)
         groups: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimiser": {}, "generator": {}}
-        for name, tensor in tensors.items():
-            group, _, rest = name.partition(".")
-            groups[group][rest] = tensor
         try:
+            for name, tensor in tensors.items():
+                group, _, rest = name.partition(".")
+                groups[group][rest] = tensor
             self.network.load_state_dict(groups["network"])
-        except RuntimeError as error:
+            for name, tensor in groups["optimiser"].items():
+                index, _, key = name.partition(".")
+                # fused kernels walk storage, not indices: a copy into place keeps the memory layout of the weight
+                self.optimiser.state[int(index)][key].copy_(tensor)
+            self.average = {name: value.to(self.device) for name, value in groups["average"].items()}
+            self.generator.set_state(groups["generator"]["batches"])
+            torch.set_rng_state(groups["generator"]["torch"])
+            if self.device.type == "cuda" and "device" in groups["generator"]:
+                torch.cuda.set_rng_state(groups["generator"]["device"], self.device)
+            elif self.device.type == "mps" and "device" in groups["generator"]:
+                torch.mps.set_rng_state(groups["generator"]["device"])
+            self.epoch, self.step, self.seconds = counters["epoch"], counters["step"], counters["seconds"]
+        except (RuntimeError, LookupError, ValueError, TypeError) as error:
             raise InputError(f"{path} does not fit the network {self.recipe.system!r}; train the run anew") from error
-        for name, tensor in groups["optimiser"].items():
-            index, _, key = name.partition(".")
-            # fused kernels walk storage, not indices: a copy into place keeps the memory layout of the weight
-            self.optimiser.state[int(index)][key].copy_(tensor)
-        self.average = {name: value.to(self.device) for name, value in groups["average"].items()}
-        self.generator.set_state(groups["generator"]["batches"])
-        torch.set_rng_state(groups["generator"]["torch"])
-        if self.device.type == "cuda" and "device" in groups["generator"]:
-            torch.cuda.set_rng_state(groups["generator"]["device"], self.device)
-        elif self.device.type == "mps" and "device" in groups["generator"]:
-            torch.mps.set_rng_state(groups["generator"]["device"])
-        self.epoch, self.step, self.seconds = counters["epoch"], counters["step"], counters["seconds"]
+
+
+def list_checkpoints(run: Run) -> tuple[Path, Path]:
+    """Return the paths of the newest checkpoint of a run and of the one before it."""
+    return run.directory / "checkpoint.safetensors", run.directory / "checkpoint-before.safetensors"
 
 
 @contextmanager

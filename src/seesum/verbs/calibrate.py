@@ -10,7 +10,8 @@ import numpy as np
 
 from seesum.base.environment import with_own_torch_settings
 from seesum.base.errors import InputError
-from seesum.base.files import PathLike, write_json
+from seesum.base.files import PathLike, check_file, write_json
+from seesum.base.locks import hold_folder
 from seesum.base.recipe import Recipe
 from seesum.data.idx import LabelledImages
 from seesum.data.operations import OPERATIONS
@@ -63,6 +64,7 @@ def calibrate(
     calibrated, twin_run = find_run(run), find_run(twin)
     refuse_shipped(calibrated)
     _refuse_twin(calibrated, twin_run)
+    path = check_file(calibrated.directory / "calibration.json")
     target = (0.999 if pictures is None else 0.995) if target is None else target
     if not 0 < target < 1:
         raise InputError(f"the target is {target}; expected a share of right answers between 0 and 1, such as 0.999")
@@ -74,8 +76,10 @@ def calibrate(
     values = {**chosen, "twin": {name: twin_run.info[name] for name in ("command", "commit", "started")}}
     probabilities = _predict_at(calibrated.load_network(), calibrated.recipe, chosen["temperature"], labelled)
     new_metrics = compute_metrics(probabilities, labelled, calibrated.recipe)
-    write_json(calibrated.directory / "calibration.json", values)
-    write_json(calibrated.directory / "metrics.json", {**metrics, "evaluated_on": split, **new_metrics})
+    refusal = f"{calibrated.directory} is being trained or calibrated by another process; try again when that has ended"
+    with hold_folder(calibrated.directory, refusal):
+        write_json(path, values)
+        write_json(calibrated.directory / "metrics.json", {**metrics, "evaluated_on": split, **new_metrics})
     return values
 
 
