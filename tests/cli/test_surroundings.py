@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+import seesum
+from seesum.cli import app as cli
+
 PROGRAM = [sys.executable, "-m", "seesum"]
 PICTURE = Path(__file__).parents[2] / "examples" / "three.png"
 
@@ -63,3 +66,19 @@ def test_a_cache_on_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     assert done.stdout == "60000\n", done.stderr
     left = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert all(path.stat().st_size < 1_000_000 and not path.name.startswith(".") for path in left), left
+
+
+def test_an_unforeseen_error_gets_a_sentence_and_debug_shows_where(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("a second line\nis left out")
+
+    monkeypatch.setattr(seesum, "systems", fail, raising=False)
+    done = command("systems")
+    assert done.code == 1
+    assert done.err == (
+        "seesum: this is an error of seesum itself (ZeroDivisionError: a second line); report it with what this prints: "
+        "seesum --debug COMMAND ...\n"
+    )
+    monkeypatch.setattr(sys, "argv", ["seesum", "--debug", "systems"])
+    with pytest.raises(ZeroDivisionError):
+        cli.main()

@@ -6,10 +6,11 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_type_hints
 
 from seesum.base.compatibility import find_new_name
 from seesum.base.errors import InputError, suggest_name
+from seesum.base.schema import check_fields
 
 
 @dataclass(frozen=True)
@@ -190,9 +191,12 @@ class Recipe:
             InputError: no system or augmentation, an unknown field, or a value that no run can have.
         """
         try:
+            check_fields(values, get_type_hints(cls) | {"augmentation": dict[str, float]})
             tuples = {name: tuple(value) for name, value in values.items() if isinstance(value, list | tuple)}
             return cls(**{**values, **tuples, "augmentation": Augmentation(**values["augmentation"])})
-        except (TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError) as error:
+            if isinstance(error, InputError):
+                raise
             raise InputError(f"this is not a recipe of this version of seesum ({error}); train the run anew") from error
 
 

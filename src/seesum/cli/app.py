@@ -15,6 +15,7 @@ import typer
 from seesum import __version__
 from seesum.base.environment import limit_spinning
 from seesum.base.errors import InputError, JobError
+from seesum.base.interrupts import end_in_imports
 from seesum.cli.calibrate import calibrate
 from seesum.cli.compare import compare
 from seesum.cli.evaluate import evaluate
@@ -42,10 +43,15 @@ app = typer.Typer(
 )
 
 
+DEBUG = "--debug"
+"""The option for whoever reports an error of seesum itself. It stands before the command."""
+
+
 @app.callback(invoke_without_command=True)
 def _top(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    debug: Annotated[bool, typer.Option(DEBUG, help="Show where in seesum an unforeseen error arose.")] = False,  # noqa: ARG001
 ) -> None:
     if version:
         typer.echo(f"seesum {__version__}")
@@ -67,7 +73,8 @@ def main() -> None:
     limit_spinning()
     _accept_every_letter()
     try:
-        code = app(prog_name="seesum", standalone_mode=False)
+        with end_in_imports():
+            code = app(prog_name="seesum", standalone_mode=False)
     except TyperException as error:
         _fail(_describe_mistake(error), 2)
     except InputError as error:
@@ -84,6 +91,11 @@ def main() -> None:
         raise SystemExit(1) from None
     except OSError as error:
         _fail(f"{error.filename or 'a file'} cannot be read or written ({error.strerror or error})", 1)
+    except Exception as error:
+        if sys.argv[1:2] == [DEBUG]:
+            raise
+        text = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        _fail(f"this is an error of seesum itself ({text}); report it with what this prints: seesum {DEBUG} COMMAND ...", 1)
     else:
         raise SystemExit(code if isinstance(code, int) else 0)
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from seesum.base.errors import InputError
 from seesum.data.idx import Digits
 from seesum.data.operations import ADDENDS, SMALLEST, Operation, Pairs
 
@@ -25,6 +26,21 @@ class Probabilities(NamedTuple):
         """[N, A]: probability of the less certain output, as in an ``Answer`` to a picture of one digit."""
         lowest: NDArray[np.float32] = np.minimum(self.digit_p.max(2), self.sum_p.max(2))
         return lowest
+
+
+def check_probabilities(probabilities: NDArray[np.float32], source: str) -> None:
+    """Make sure that rows [N, K] are probabilities, to within rounding.
+
+    Args:
+        probabilities: what a network computed.
+        source: what the message calls the network.
+
+    Raises:
+        InputError: they are not, as with weights that are not numbers.
+    """
+    right = (probabilities >= 0).all() and (np.abs(probabilities.sum(1) - 1) < 1e-2).all()  # false where there is a NaN
+    if not right:
+        raise InputError(f"{source} computes no probabilities: its weights are damaged; train or export it again")
 
 
 class PredictedClasses(NamedTuple):

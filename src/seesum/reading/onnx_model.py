@@ -21,13 +21,17 @@ from numpy.typing import NDArray
 from seesum.base.compatibility import FORMAT, check_format, upgrade_onnx
 from seesum.base.environment import import_onnxruntime
 from seesum.base.errors import InputError
+from seesum.base.files import parse_object
 from seesum.base.recipe import Recipe
-from seesum.data.idx import Digits, Images
+from seesum.base.schema import check_kind
+from seesum.data.idx import SIDE, Digits, Images
 from seesum.data.operations import ADDENDS
 from seesum.data.splits import Splits
 from seesum.measuring.calibration import Calibration
-from seesum.measuring.metrics import Probabilities
+from seesum.measuring.metrics import Probabilities, check_probabilities
+from seesum.reading.onnx_graph import MOST_BYTES, check_graph, find_metadata
 from seesum.runs.run import Run, find_run, load_run_splits, names_shipped
+from seesum.runs.schemas import Metadata
 
 INPUTS = ("image", "addend")
 OUTPUTS = ("digit_probabilities", "sum_probabilities")
@@ -48,6 +52,10 @@ class OnnxModel:
         ONNX Runtime chooses the number of threads, or the environment's ``OMP_NUM_THREADS``, as with torch. There are never
         more threads than cores.
 
+        The metadata and the graph are checked before ONNX Runtime sees the file, and one answer is computed after. That keeps
+        damaged files out, and files that would read others. It does not make a stranger's file safe: anyone can compute a
+        checksum, and a graph may ask for any amount of memory.
+
         Args:
             data: a whole file.
             name: its name in messages.
@@ -56,6 +64,9 @@ class OnnxModel:
             InputError: it is damaged, or this version of seesum did not export it.
             JobError: ONNX Runtime is not installed.
         """
+        self.name = name
+        self._data = data
+        self.metadata = _read_metadata(data, name)
         runtime = import_onnxruntime()
         options = runtime.SessionOptions()
         options.log_severity_level = 4  # exceptions tell what is wrong, so nothing is printed as well
@@ -65,16 +76,12 @@ class OnnxModel:
         try:
             self.session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions have no other base
-            raise InputError(
-                f"{name} is not an ONNX file that can be read, or is damaged; make one with: seesum export RUN --to FILE"
-            ) from error
-        self.name = name
-        self._data = data
-        self.metadata = _parse_metadata(data, self.session.get_modelmeta().custom_metadata_map, name)
+            raise InputError(f"ONNX Runtime cannot load {name} ({_first_line(error)}); export it again") from error
         inputs, outputs = self.session.get_inputs(), self.session.get_outputs()
         if tuple(one.name for one in inputs) != INPUTS or tuple(one.name for one in outputs) != OUTPUTS:
             raise InputError(f"{name} has other inputs and outputs than {', '.join(INPUTS + OUTPUTS)}; export it again")
         self._kind = np.float32 if inputs[0].type == "tensor(float)" else np.uint8
+        self.predict_every_addend(np.zeros((1, SIDE, SIDE), np.uint8))
 
     def __reduce__(self) -> tuple[type[OnnxModel], tuple[bytes, str]]:
         """Rebuild the model from its bytes in another process, since a session of ONNX Runtime cannot be sent."""
@@ -126,6 +133,7 @@ class OnnxModel:
 
         Raises:
             ValueError: the number of addends is not a multiple of the number of images.
+            InputError: the file does not compute probabilities.
         """
         if len(addends) % max(1, len(images)) or len(addends) < len(images):
             raise ValueError(f"{len(addends)} addends for {len(images)} images; expected as many for each image")
@@ -140,7 +148,15 @@ class OnnxModel:
     def _run(self, images: NDArray[Any], addends: Digits) -> list[NDArray[np.float32]]:
         """Run the graph once, on at most ``BATCH`` images."""
         values = (np.expand_dims(images, 1).astype(self._kind, copy=False), addends.astype(np.int64, copy=False))
-        outputs: list[NDArray[np.float32]] = self.session.run(OUTPUTS, dict(zip(INPUTS, values, strict=True)))
+        try:
+            outputs: list[NDArray[np.float32]] = self.session.run(OUTPUTS, dict(zip(INPUTS, values, strict=True)))
+        except Exception as error:  # ONNX Runtime's exceptions have no other base
+            raise InputError(f"{self.name} cannot be computed ({_first_line(error)}); export it again") from error
+        widths = [len(self.metadata["labels"][name]) for name in OUTPUTS]
+        for output, width in zip(outputs, widths, strict=True):
+            if output.shape != (len(addends), width) or output.dtype != np.float32:
+                raise InputError(f"{self.name} gives {output.dtype} of shape {output.shape} for answers; export it again")
+            check_probabilities(output, self.name)
         return outputs
 
     def predict_every_addend(self, images: Images) -> Probabilities:
@@ -175,22 +191,48 @@ def find_run_or_model(source: str | os.PathLike[str] | Run | OnnxModel | None = 
     return run
 
 
-def _parse_metadata(data: bytes, stored: Mapping[str, str], name: str) -> dict[str, Any]:
-    if METADATA not in stored:
+def _read_metadata(data: bytes, name: str) -> dict[str, Any]:
+    """Return the metadata of a file in today's format, after a look at them and at the graph.
+
+    Raises:
+        InputError: the file is too large, damaged, changed, not seesum's, or has a graph that seesum does not export.
+    """
+    if len(data) > MOST_BYTES:
+        raise InputError(f"{name} has {len(data):,} bytes; a network is at most {MOST_BYTES:,}; give another file")
+    try:
+        found = find_metadata(data, METADATA)
+    except ValueError as error:
+        raise InputError(
+            f"{name} is not an ONNX file that can be read, or is damaged; make one with: seesum export RUN --to FILE"
+        ) from error
+    if found is None:
         raise InputError(
             f"{name} is an ONNX file without seesum's metadata, so seesum did not export it; give one made with: "
             f"seesum export RUN --to FILE"
         )
     try:
-        values = json.loads(stored[METADATA])
+        start, text = found
+        values = parse_object(text)
         signed = {key: value for key, value in values.items() if key != "sha256"}
-        whole = values["sha256"] == _digest(data[: values["graph_bytes"]], signed)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        whole = values["graph_bytes"] == start and values["sha256"] == _digest(data[:start], signed)
+    except (ValueError, KeyError) as error:
         raise InputError(f"the metadata of {name} cannot be read ({error}); export it again") from error
-    number = check_format(values, name)
+    check_format(values, name)
     if not whole:
         raise InputError(f"{name} is damaged, or was changed after its export (its checksum is wrong); export it again")
-    return signed if number == FORMAT else upgrade_onnx(signed, name)
+    try:
+        check_graph(data)
+        new = upgrade_onnx(signed, name)
+        check_kind(new, Metadata, "")
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:  # an old format is renamed before it is checked
+        raise InputError(f"{name} is not as seesum exports files ({error}); export it again") from error
+    return new
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 def _count_threads(setting: str) -> int:

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import itertools
+import hashlib
+import json
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seesum.base.compatibility import FORMAT, upgrade_calibration, upgrade_run
+from seesum.base.compatibility import upgrade_calibration, upgrade_run
 from seesum.base.environment import with_own_torch_settings
 from seesum.base.errors import InputError
-from seesum.base.files import load_tensors, read_csv, read_json, write_json
+from seesum.base.files import load_tensors, read_csv, read_json
 from seesum.base.recipe import Recipe
-from seesum.data.idx import read_mnist
+from seesum.data.idx import TURNS, read_mnist
 from seesum.data.splits import Splits, split_images
 from seesum.measuring.calibration import Calibration
 from seesum.runs.names import DEFAULT_RUN, LATEST, RUNS
+from seesum.runs.schemas import CalibrationValues, Metrics, Row, RunInfo, check_values
 
 if TYPE_CHECKING:
     from seesum.networks.network import Network
 
 SHIPPED = Path(__file__).parents[1] / "networks" / "weights"
 """The runs that come with the package, each in a folder with its name."""
-RUN_FIELDS = ("recipe", "evaluation", "data", "versions", "hardware", "commit", "command", "started")
-"""The fields of every ``run.json``."""
 
 
 @dataclass(frozen=True)
@@ -48,21 +47,48 @@ class Run:
             InputError: it is missing, damaged, or of a newer version of seesum.
         """
         path = self.directory / "run.json"
-        info = upgrade_run(read_json(path), path)
-        for name in RUN_FIELDS:
-            if name not in info:
-                raise InputError(f"{path} lacks {name!r}: it is damaged, or of another version; train the run anew")
-        return info
+        return check_values(upgrade_run(self._stored, path), RunInfo, path)
+
+    @cached_property
+    def _stored(self) -> dict[str, Any]:
+        return read_json(self.directory / "run.json")
 
     @cached_property
     def recipe(self) -> Recipe:
         """The whole recipe of the run."""
         return Recipe.from_dict(self.info["recipe"])
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over everything in ``run.json`` that decides the weights: recipe, images and number of threads.
+
+        It is taken from the file as it is, so that a later version with more fields computes the same.
+        """
+        images = {name: value for name, value in self.info["data"].items() if name != "directory"}
+        decisive = [self._stored["recipe"], images, self.info["hardware"].get("threads")]
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+    def check_fingerprint(self, path: Path, metadata: Mapping[str, Any]) -> None:
+        """Make sure that a file of tensors was made by this run, by its metadata. Files of earlier versions do not say.
+
+        Raises:
+            InputError: another run made it, or ``run.json`` was changed since.
+        """
+        if metadata.get("run", self.fingerprint) != self.fingerprint:
+            raise InputError(
+                f"{path} was made with another recipe, other images or another number of threads than run.json says; put the "
+                f"right file back, or train the run anew"
+            )
+
     @property
     def metrics(self) -> dict[str, Any]:
-        """``metrics.json``, which is written when a run is finished."""
-        return read_json(self.directory / "metrics.json")
+        """``metrics.json``, which is written when a run is finished.
+
+        Raises:
+            InputError: it is missing or damaged.
+        """
+        path = self.directory / "metrics.json"
+        return check_values(read_json(path), Metrics, path)
 
     @property
     def shipped(self) -> bool:
@@ -75,11 +101,8 @@ class Run:
         path = self.directory / "calibration.json"
         if not path.is_file():
             return Calibration()
-        values = upgrade_calibration(read_json(path))
-        try:
-            return Calibration(float(values["temperature"]), float(values["confidence_threshold"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{path} is damaged ({error}); calibrate the run anew") from error
+        values = check_values(upgrade_calibration(read_json(path)), CalibrationValues, path, "calibrate the run anew")
+        return Calibration(float(values["temperature"]), float(values["confidence_threshold"]))
 
     @property
     def weights(self) -> Path:
@@ -117,15 +140,25 @@ class Run:
             raise InputError(f"{self.directory} is a teacher; give the run that it teaches: {whole}")
 
     def read_rows(self, name: str) -> list[dict[str, float]]:
-        """Return the rows of ``history.csv`` (one per epoch) or ``steps.csv`` (one per step); none if the file is missing."""
-        return [{key: float(value) for key, value in row.items()} for row in read_csv(self.directory / name)]
+        """Return the rows of ``history.csv`` (one per epoch) or ``steps.csv`` (one per step); none if the file is missing.
+
+        Raises:
+            InputError: the file holds something else than numbers. So does a row that is taken apart, for a missing column.
+        """
+        path = self.directory / name
+        try:
+            return [Row(path, {key: float(value) for key, value in row.items()}) for row in read_csv(path)]
+        except ValueError as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{path} is damaged ({error}); put the file back, or train the run anew") from error
 
     @with_own_torch_settings
     def load_network(self) -> Network:
         """Load the network with its final weights and its temperature, in evaluation mode, on the CPU.
 
         Raises:
-            InputError: the weights are missing, damaged, or of another network.
+            InputError: the weights are missing, damaged, of another run, or of another network.
         """
         import torch
 
@@ -134,15 +167,29 @@ class Run:
         path = self.weights
         if not path.is_file():
             raise InputError(f"{self.directory} has no weights yet; finish it with: seesum train --resume {self.directory}")
-        tensors, _ = load_tensors(path)
+        tensors, metadata = load_tensors(path)
+        self.check_fingerprint(path, metadata)
         with torch.random.fork_rng(devices=[]):  # a network starts with random weights
             network = build_network(self.recipe)
         try:
             network.load_state_dict(tensors)
         except RuntimeError as error:
             raise InputError(f"{path} does not fit the network {self.recipe.system!r}; train the run anew") from error
+        for name, tensor in tensors.items():
+            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+                raise InputError(f"{path} holds numbers that are none, in {name}; train the run anew with a lower --lr")
         network.temperature = self.calibration.temperature
         return network.eval()
+
+    def check_turns(self, **turns: bool) -> None:
+        """Make sure that the run was started with these of ``TURNS``; the images of a run are turned as it was started.
+
+        Raises:
+            InputError: one is given with which the run was not started.
+        """
+        for name, wanted in turns.items():
+            if wanted and not self.info["data"].get(name):
+                raise InputError(f"{self.directory} was started without --{name}; leave it out, or start a new run")
 
     def load_splits(self, data: str | os.PathLike[str] | None = None) -> Splits:
         """Load the images of the run, from where it read them or from the folder ``data``.
@@ -159,40 +206,12 @@ def load_run_splits(
     """Load the images that a ``run.json`` describes; ``source`` is its name in messages. See ``Run.load_splits``."""
     stored = info["data"]
     folder = data if data is not None else stored["directory"]
-    # a run on the embedded MNIST has nothing to invert, and an exported network forgets the folder of its data
-    dataset = read_mnist(folder, folder is not None and stored.get("invert", False))
+    # a run on the embedded MNIST has nothing to turn, and an exported network forgets the folder of its data
+    turns = {} if folder is None else {name: bool(stored.get(name)) for name in TURNS}
+    dataset = read_mnist(folder, **turns)
     if dataset.sha256 != info["data"]["sha256"]:
         raise InputError(f"the data is not what {source} was made with (its SHA-256 differs); give that data with --data")
     return split_images(dataset, recipe)
-
-
-def create_run(recipe: Recipe, info: Mapping[str, Any], out: str | os.PathLike[str] | None = None) -> Run:
-    """Make a new run directory with its ``run.json``.
-
-    Args:
-        recipe: the recipe that will run; stored whole.
-        info: the other fields of ``run.json``.
-        out: the directory; None for ``runs/<system>-<date>-<time>-s<seed>``.
-
-    Raises:
-        InputError: the directory exists and is not empty, or cannot be made.
-    """
-    directory = Path(out) if out is not None else _name_run(recipe)
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        if any(directory.iterdir()):
-            raise InputError(f"{directory} exists and is not empty; give --out a new directory")
-    except OSError as error:
-        raise InputError(f"{directory} cannot be made a run directory ({error}); give --out another") from error
-    write_json(directory / "run.json", {"format": FORMAT, **info, "recipe": recipe.to_dict()})
-    return Run(directory)
-
-
-def _name_run(recipe: Recipe) -> Path:
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    names = itertools.chain([""], (f"-{count}" for count in itertools.count(2)))
-    places = (Path(RUNS) / f"{recipe.system}-{stamp}-s{recipe.seed}{suffix}" for suffix in names)
-    return next(place for place in places if not place.exists())
 
 
 def list_shipped() -> list[str]:
