@@ -36,6 +36,7 @@ from seesum.reading.preprocessing import Prepared, centre_by_mass, fit_into_box,
 from seesum.reading.reader import Answer, Reader
 from seesum.runs.provenance import origin_columns
 from seesum.runs.run import find_run
+from seesum.showing.style import LIGHT
 from simulation import KINDS, Shown, simulate, simulate_doubtful
 
 Way = Callable[[Picture], Prepared]
@@ -226,7 +227,7 @@ def draw_sheet(readers: Mapping[str, Reader], count: int, seed: int) -> Image.Im
     """
     side, shown_at_once = 96, 14
     bands = [(kind, fonts) for fonts in ((False, True) if find_fonts() else (False,)) for kind in KINDS]
-    sheet = Image.new("RGB", (shown_at_once * side, len(bands) * (2 * side + 16)), (120, 140, 160))
+    sheet = Image.new("RGB", (shown_at_once * side, len(bands) * (2 * side + 16)), LIGHT["line"])
     pen = ImageDraw.Draw(sheet)
     for band, (kind, fonts) in enumerate(bands):
         pictures = simulate(kind, count, seed, fonts)
@@ -241,7 +242,11 @@ def draw_sheet(readers: Mapping[str, Reader], count: int, seed: int) -> Image.Im
                 seen = Image.fromarray(one.prepared.image).resize((side - 12, side - 12), Image.Resampling.NEAREST)
                 sheet.paste(seen, (place[0], place[1] + side))
             answer = f", read {one.answer.digit} ({one.answer.confidence:.0%})" if one.answer else ""
-            pen.text((place[0], place[1] + 2 * side - 8), f"{one.shown.digit}{answer}", "white" if one.right else "yellow")
+            pen.text(
+                (place[0], place[1] + 2 * side - 8),
+                f"{one.shown.digit}{answer}",
+                LIGHT["alarm" if readers and not one.right else "text"],
+            )
     return sheet
 
 

@@ -62,11 +62,16 @@ def test_ensemble(tmp_path: Path, small_data: Path) -> None:
     assert f"digit {float(row['digit_accuracy']):.3%}" in printed
 
 
-def test_frontier(tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "results", tmp_path / "results")
-    (tmp_path / "results" / "frontier.png").unlink(missing_ok=True)
-    run_script(tmp_path, "frontier.py")
-    assert (tmp_path / "results" / "frontier.png").stat().st_size > 10_000
+@pytest.mark.slow
+def test_pictures(tmp_path: Path) -> None:
+    for folder in ("results", "docs", "examples"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    made = [f"results/{name}.png" for name in ("frontier", "published", "adders")]
+    made += [f"docs/{name}.png" for name in ("answers", "samples", "steps", "table")]
+    for name in made:
+        (tmp_path / name).unlink()
+    run_script(tmp_path, "pictures.py")
+    assert all((tmp_path / name).stat().st_size > 10_000 for name in made)
 
 
 def test_photos_as_files(tmp_path: Path) -> None:
@@ -115,6 +120,14 @@ def test_serve(what: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("words", [(), ("--prepared",), ("--drawn",)])
+def test_beside(words: tuple[str, ...], tmp_path: Path) -> None:
+    printed = run_script(tmp_path, "beside.py", *words, "--count", "5", "--only", "12 megapixels")
+    assert "p99 ms" in printed
+    assert not list(tmp_path.iterdir()), "a trial stores nothing"
+
+
+@pytest.mark.slow
 def test_screenshots(tmp_path: Path) -> None:
     chromium = shutil.which("chromium")
     if chromium is None:
@@ -129,3 +142,13 @@ def test_contention(tmp_path: Path) -> None:
     rows = read_csv(tmp_path / "rows" / "contention.csv")
     assert {row["busy_processes"] for row in rows} == {"0", "1", "2"}
     assert {row["setting"] for row in rows} == {"seesum", "torch's default", "threads spin"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["latency", "accuracy", "flicker"])
+def test_drawings(what: str, tmp_path: Path) -> None:
+    if what == "flicker" and shutil.which("chromium") is None:
+        pytest.skip("no chromium is installed; .ci/run installs it")
+    run_script(tmp_path, "drawings.py", what, "--count", "3", "--out", "rows")
+    rows = read_csv(tmp_path / "rows" / f"drawings-{what}.csv")
+    assert {row["n"] for row in rows} == {"3"}

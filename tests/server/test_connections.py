@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from seesum.server.connections import bound_heads
+from seesum.server.connections import bind_connections
 from seesum.server.limits import Limits
 
 WHOLE = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -25,7 +25,7 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def send_bytes(parts: list[bytes], pause: float = 0.0, app: ASGIApp = answer, limits: Limits = STRICT) -> bytes:
     """What a server with 0.3 seconds and 2,000 bytes of patience says before it closes the connection, within 3 seconds."""
-    bound = bound_heads(limits)
+    bound = bind_connections(limits)
     config = uvicorn.Config(app, http=bound, timeout_keep_alive=1)
     server = await asyncio.get_running_loop().create_server(lambda: bound(config, ServerState(), {}), "127.0.0.1", 0)
     async with server:

@@ -8,7 +8,6 @@ import gzip
 import io
 import re
 import struct
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,9 +21,6 @@ from PIL import Image
 import seesum
 from conftest import Server, start_server
 from seesum.data.idx import Dataset
-from seesum.reading.preprocessing import prepare_picture
-from seesum.server.limits import Limits
-from seesum.server.uploads import open_picture
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").iterdir())
 THREE = (Path(__file__).parents[2] / "examples" / "three.png").read_bytes()
@@ -280,14 +276,6 @@ def test_headers(client: httpx.Client) -> None:
         assert response.headers["x-content-type-options"] == "nosniff"
         assert "default-src 'none'" in response.headers["content-security-policy"]
         assert not [name for name in response.headers if name.startswith("access-control")]
-
-
-def test_a_decoder_is_stopped_by_the_clock() -> None:
-    noise = np.random.default_rng(0).integers(0, 255, (600, 600), np.uint8)
-    picture = open_picture(encode(noise), Limits(decoding=0.02), 10**6)
-    time.sleep(0.03)
-    with pytest.raises(seesum.PictureError, match="takes more than"):
-        prepare_picture(picture)
 
 
 def test_pixels_are_counted_over_a_batch(client: httpx.Client) -> None:

@@ -7,6 +7,7 @@ import io
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,21 +88,32 @@ def test_sigterm_under_load_loses_no_accepted_request(mnist: Dataset) -> None:
 
 
 def test_a_large_request_in_work_is_answered_after_sigterm() -> None:
-    """The workers are answering a batch of a hundred pictures when the signal comes."""
+    """The workers are answering a large batch when the signal comes.
+
+    It has as many pictures as take about four seconds now, up to a hundred. A hundred take seven seconds where nothing else
+    runs. On a machine with other work they took longer than the server waits, and were rightly cut off.
+    """
     questions = [{"image": encode_noise(k), "add": k % 10} for k in range(100)]
 
-    async def ask(server: Server) -> tuple[httpx.Response, int]:
+    async def ask(server: Server) -> tuple[int, httpx.Response, int]:
         async with httpx.AsyncClient(base_url=server.address, timeout=60, trust_env=False) as client:
-            task = asyncio.create_task(client.post("/predict/batch", json={"questions": questions}))
+            for few in (1, 8):  # the first one starts a process
+                started = time.monotonic()
+                assert (await client.post("/predict/batch", json={"questions": questions[:few]})).status_code == 200
+            each = (time.monotonic() - started) / 8
+            count = min(100, max(8, round(4 / each)))
+            task = asyncio.create_task(client.post("/predict/batch", json={"questions": questions[:count]}))
             while "seesum_requests_running 2" not in (await client.get("/metrics")).text:
                 assert not task.done()
+            await asyncio.sleep(2 * each)
+            assert not task.done()
             code = await asyncio.to_thread(server.stop)
-            return await task, code
+            return count, await task, code
 
     with start_server("--run", "best") as server:
-        response, code = asyncio.run(ask(server))
+        count, response, code = asyncio.run(ask(server))
     assert (response.status_code, code) == (200, 0)
-    assert len(response.json()["answers"]) == 100
+    assert len(response.json()["answers"]) == count
 
 
 def encode_noise(seed: int) -> str:
@@ -161,6 +173,9 @@ KEPT = "not_a_server_error,status_code_conformance,content_type_conformance,resp
     ids=["promises", "refusals"],  # in a batch, the error of a bad picture is part of an answer with status 200
 )
 def test_the_api_is_what_its_description_says(server: Server, words: list[str], tmp_path: Path) -> None:
+    # a drawing with too many points may be too long, too
+    statuses = "[checks.negative_data_rejection]\nexpected-statuses = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422]\n"
+    (tmp_path / "schemathesis.toml").write_text(statuses)
     command = [str(Path(sys.executable).parent / "schemathesis"), "run", f"{server.address}/openapi.json", *words]
     command += ["--max-examples", "60", "--seed", "1", "--no-color", "--workers", "1"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -77,11 +77,13 @@ def test_a_body_that_does_not_arrive_is_given_up(reader: seesum.Reader, about: d
 
 
 def test_a_full_house_still_tells_its_health(reader: seesum.Reader, about: dict[str, Any]) -> None:
-    app = build_app(reader, about, Limits(requests=0))
+    app = build_app(reader, about, Limits(waiting=0))
     question = {"image": base64.b64encode(THREE).decode(), "add": 7}
     full = asyncio.run(ask_app(app, "POST", "/predict", json=question))
     assert (full.status_code, full.headers["retry-after"]) == (503, "1")
     assert asyncio.run(ask_app(app, "GET", "/health")).status_code == 200
+    assert asyncio.run(ask_app(app, "GET", "/ready")).status_code == 503
+    assert asyncio.run(ask_app(build_app(reader, about), "GET", "/ready")).json() == {"status": "ready"}
 
 
 def test_a_failure_is_one_sentence_too(reader: seesum.Reader, about: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:

@@ -15,7 +15,8 @@ def serve(
     host: Annotated[
         str,
         typer.Option(
-            help="Address to listen on. 0.0.0.0: open to other machines, under any name, unless --allow-host names some."
+            help="Address to listen on. 0.0.0.0: open to other machines, under any name, unless --allow-host names some. "
+            "Give a --token then."
         ),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 for any free port.")] = 8000,
@@ -28,6 +29,18 @@ def serve(
         typer.Option(metavar="ORIGIN", help="Let pages of this origin use the API (CORS). Repeat it for several."),
     ] = None,
     root_path: Annotated[str, typer.Option(metavar="PATH", help="Path under which a proxy offers the server.")] = "",
+    token: Annotated[
+        str,
+        typer.Option(
+            envvar="SEESUM_TOKEN",
+            show_envvar=True,
+            help="Answer only who sends this text of 16 or more letters and digits, as Authorization: Bearer. The page gets it "
+            "from the address that is printed.",
+        ),
+    ] = "",
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="All connections come from a proxy: do not limit those of one address.")
+    ] = False,
     open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -49,5 +62,7 @@ def serve(
         allow_host=allow_host or (),
         allow_origin=allow_origin or (),
         root_path=root_path,
+        token=token,
+        behind_proxy=behind_proxy,
         ready=announce,
     )

@@ -3,11 +3,17 @@
 Read the files in this order:
 
 - ``pictures.py``: what counts as a picture: paths, bytes, files, arrays, tensors, lists
+- ``headers.py``: how large a picture is, from the first bytes of its file
+- ``processes.py``: a process that decodes pictures and can be killed
+- ``opening.py``: opens a picture's file within limits
 - ``decoding.py``: any of these -> colours; the only place that decodes pictures
 - ``segmentation.py``: which pixels are ink: illumination, threshold, ruled lines, groups of strokes
 - ``location.py``: a picture -> candidates: ink that may be a digit
 - ``cutout.py``: one candidate -> the strokes of its digit, at one size
 - ``preprocessing.py``: all of these steps: a picture -> the 28x28 that a network expects
+- ``drawings.py``: the strokes of a drawing -> the 28x28, without a search for a digit
+- ``worker.py``: what that other process does: decode and prepare
+- ``onnx_graph.py``: what is in an ONNX file, before ONNX Runtime reads it
 - ``onnx_model.py``: a network in an ONNX file, answered by ONNX Runtime
 - ``reader.py``: Reader: pictures and addends -> answers
 - ``exporting.py``: a trained network -> an ONNX file

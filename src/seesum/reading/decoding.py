@@ -1,31 +1,41 @@
-"""Decode any picture to colours [H, W, 3]. The only place that opens picture files and arrays. No torch."""
+"""Decode any picture to colours [H, W, 3]: the only place that decodes picture files and arrays. No torch.
+
+PNG and JPEG files, and small files, are decoded here: their decoders read block by block, so the time is checked before each
+block. Any other file is decoded by a process that can be killed, since its decoder may run for minutes on a few bytes.
+"""
 
 from __future__ import annotations
 
 import io
 import math
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from seesum.reading.headers import read_header
+from seesum.reading.opening import TimedFile, check_size, open_image, refuse_damaged
 from seesum.reading.pictures import Picture, PictureError, find_range, name_picture, open_picture
+from seesum.reading.processes import DecodingProcess
 
-LARGEST_PIXELS = 50 * 2**20
-"""Cameras sold as 50 megapixels have up to 8192 x 6144."""
 WORKING_PIXELS = 640 * 480
 """Pictures with more pixels are reduced to this. A digit a tenth as high as a page keeps 48 pixels."""
 STRIP_PIXELS = 2**20
 """Large pictures are reduced strip by strip, so that no second picture of full size is ever in memory."""
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
-"""The formats that are opened. pillow knows more, but starts other programs for some of them."""
+SECONDS = 5.0
+"""Processor time that decoding a picture may take."""
+READ_IN_BLOCKS = ("PNG", "JPEG", "MPO")
+"""Formats whose decoders read their file block by block, with bounded work for each block."""
+SMALL_BYTES, SMALL_PIXELS = 2**16, 2**18
+"""A file with no more bytes and pixels is decoded in this process, whatever its format: that takes seconds at the worst."""
 FAINT_LEVELS = 32
 """Opaque parts within this many levels of white cannot be seen on white paper."""
+PROCESS = DecodingProcess()
+"""Decodes what this process does not. It starts with the first such picture."""
 
 Plane = NDArray[np.float32]
 """[H, W] or [H, W, 3], float32."""
@@ -49,21 +59,19 @@ def decode_picture(picture: Picture) -> Plane:
     white. Arrays of floats are 0..1, or else as whole numbers. In images normalised for a network (values below 0, or floats
     below 4) the smallest value becomes 0 and the largest 255.
 
+    Decoding a path, a file or bytes is given up after 5 seconds of processor time. A PIL image is decoded without such a limit.
+
     Raises:
-        PictureError: it cannot be decoded, or has more than 50 megapixels.
+        PictureError: it cannot be decoded, takes too long, or has more than 50 megapixels.
     """
     name = name_picture(picture)
-    with _refuse_damaged(name):
+    with refuse_damaged(name):
         opened = open_picture(picture)
-        if isinstance(opened, Path):
-            with opened.open("rb") as file:
-                # a pipe, such as /dev/fd/63, can be read only once
-                return _decode_file(file if file.seekable() else io.BytesIO(file.read()), name)
-        if isinstance(opened, bytes):
-            return _decode_file(io.BytesIO(opened), name)
         if isinstance(opened, Image.Image):
             return _decode_image(opened, name)
-        return _decode_array(opened, name)
+        if isinstance(opened, np.ndarray):
+            return _decode_array(opened, name)
+        return _decode_within_limits(opened, name)
 
 
 def read_grey(image: Image.Image) -> NDArray[np.uint8] | None:
@@ -74,42 +82,39 @@ def read_grey(image: Image.Image) -> NDArray[np.uint8] | None:
     """
     if image.mode != "L":
         return None
-    with _refuse_damaged("the picture"):
+    with refuse_damaged("the picture"):
         image.load()
         return None if image.has_transparency_data or _read_orientation(image) != 1 else np.asarray(image)
 
 
-@contextmanager
-def _refuse_damaged(name: str) -> Iterator[None]:
-    """Turn whatever decoding raises into a PictureError with the sentence for the user."""
-    try:
-        yield
-    except PictureError:
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PictureError(f"{name} has more than 50 megapixels; give a smaller one") from error
-    except UnidentifiedImageError as error:
-        raise PictureError(f"{name} is not an image that can be decoded; give a PNG, JPEG, WebP, TIFF, BMP or GIF") from error
-    except PermissionError as error:
-        raise PictureError(f"{name} cannot be read, you lack the permission; give one that you may read") from error
-    except Exception as error:  # pillow does not document what its decoders raise; mutated files raised eight kinds
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise PictureError(f"{name} cannot be decoded ({reason}); it is damaged, so save it again") from error
+def _decode_within_limits(source: Path | bytes, name: str) -> Plane:
+    """Decode a file here if the time can be checked block by block, or else in a process that can be killed."""
+    with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as file:
+        if not file.seekable():  # a pipe, such as /dev/fd/63, can be read only once
+            return _decode_within_limits(file.read(), name)
+        length = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        if read_header(file.read(16)).kind in READ_IN_BLOCKS or length <= SMALL_BYTES:
+            with open_image(cast(IO[bytes], TimedFile(file, SECONDS)), name) as image:
+                if image.format in READ_IN_BLOCKS or image.width * image.height <= SMALL_PIXELS:
+                    return decode_opened(image, name)
+    path, data = (os.fspath(source.absolute()), b"") if isinstance(source, Path) else (None, source)
+    question = {"do": "decode", "name": name, "path": path}
+    answer, levels = PROCESS.ask(question, data, SECONDS, WORKING_PIXELS * 3 * np.dtype(np.float32).itemsize)
+    if "error" in answer:
+        raise PictureError(answer["error"])
+    return np.frombuffer(levels, np.float32).reshape(answer["shape"]).copy()
 
 
-def _decode_file(file: IO[bytes], name: str) -> Plane:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(file, formats=FORMATS) as image:
-            _check_size(*image.size, name)
-            if image.format in ("JPEG", "MPO"):
-                image.draft(None, _fit_size(*image.size))
-            return _decode_image(image, name)
+def decode_opened(image: Image.Image, name: str) -> Plane:
+    """Decode a file that ``open_image`` has opened, like ``decode_picture``. A JPEG's decoder can reduce it already."""
+    if image.format in ("JPEG", "MPO"):
+        image.draft(None, _fit_size(*image.size))
+    return _decode_image(image, name)
 
 
 def _decode_image(image: Image.Image, name: str) -> Plane:
-    _check_size(*image.size, name)
+    check_size(*image.size, name)
     try:
         image.load()
     except ValueError as error:
@@ -128,7 +133,7 @@ def _decode_image(image: Image.Image, name: str) -> Plane:
 
 
 def _decode_array(array: NDArray[Any], name: str) -> Plane:
-    _check_size(array.shape[1], array.shape[0], name)
+    check_size(array.shape[1], array.shape[0], name)
     black, white = find_range(array)
     planes = array[:, :, None] if array.ndim == 2 else array
 
@@ -137,13 +142,6 @@ def _decode_array(array: NDArray[Any], name: str) -> Plane:
         return [Image.fromarray(plane) for plane in levels.clip(0, 255).transpose(2, 0, 1)]
 
     return _shrink(take, array.shape[1], array.shape[0])
-
-
-def _check_size(width: int, height: int, name: str) -> None:
-    if width * height > LARGEST_PIXELS:
-        raise PictureError(f"{name} has {width} x {height} pixels, more than 50 megapixels; give a smaller one")
-    if not width * height:
-        raise PictureError(f"{name} has no pixels ({width} x {height}); give a picture of a digit")
 
 
 def _read_orientation(image: Image.Image) -> int:

@@ -134,7 +134,10 @@ def find_range(array: NDArray[Any]) -> tuple[float, float]:
 
 
 def _check_path(path: Path, name: str) -> Path:
-    path = path.expanduser()
+    try:
+        path = path.expanduser()
+    except RuntimeError as error:
+        raise PictureError(f"there is no home folder for {name}; give the whole path of an image file") from error
     if name and path.is_dir():
         raise PictureError(f"{name} is a folder; give image files, or a pattern of them such as '{Path(name) / '*.png'}'")
     if not name or not path.exists():

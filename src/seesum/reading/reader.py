@@ -18,6 +18,7 @@ from seesum.data.operations import ADDENDS, OPERATIONS, SMALLEST, Operation
 from seesum.measuring.calibration import Calibration
 from seesum.measuring.evaluation import predict_every_addend
 from seesum.measuring.metrics import Probabilities
+from seesum.reading.drawings import Drawing, prepare_strokes
 from seesum.reading.onnx_model import OnnxModel, find_run_or_model
 from seesum.reading.pictures import Picture, PictureError, Pictures, list_pictures
 from seesum.reading.preprocessing import Prepared, prepare_picture
@@ -127,12 +128,16 @@ class Reader:
     def __call__(self, picture: Picture | Pictures, add: int) -> Answer | list[Answer]:
         """Answer a picture and an addend; a list of pictures gives a list.
 
+        Decoding a file is given up after 5 seconds of processor time. PNG and JPEG files are decoded in this process, and other
+        large files in one that can be killed. It starts with the first of them and ends with this process. A PIL image is
+        decoded without such a limit.
+
         Args:
             picture: a path, bytes, a PIL image or an array (grey or RGB, any size), or a list of them.
             add: the addend, 0..9.
 
         Raises:
-            PictureError: a picture cannot be decoded or holds no ink.
+            PictureError: a picture cannot be decoded, takes too long, or holds no ink.
             InputError: the addend is not a whole number from 0 to 9.
         """
         addend = check_addend(add)
@@ -142,6 +147,22 @@ class Reader:
         prepared = [_prepare(one, f"picture {number} of the list" if many else "") for number, one in enumerate(pictures, 1)]
         answers = self.answer_prepared(prepared, np.full(len(pictures), addend))
         return answers if many else answers[0]
+
+    def read_strokes(self, strokes: Drawing, add: int) -> Answer:
+        """Answer a drawing, given as the strokes of its pen, and an addend.
+
+        This takes a few milliseconds, since no digit has to be found in a picture.
+
+        Args:
+            strokes: each a list of points [x, y] or [x, y, width], or an array [N, 2] or [N, 3]; x to the right, y downwards.
+            add: the addend, 0..9.
+
+        Raises:
+            PictureError: these are no strokes, or too many.
+            InputError: the addend is not a whole number from 0 to 9.
+        """
+        addend = check_addend(add)
+        return self.answer_prepared([prepare_strokes(strokes)], np.array([addend]))[0]
 
     @with_own_torch_settings
     def predict_every_addend(self, images: Images) -> Probabilities:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import platform
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -16,20 +18,37 @@ from starlette.exceptions import HTTPException
 
 import seesum
 from seesum.base.errors import InputError
+from seesum.data.operations import OPERATIONS
 from seesum.reading.reader import Reader
 from seesum.server.access import Access
 from seesum.server.answers import Answerer
-from seesum.server.contract import describe_answer, describe_explained, describe_request, describe_responses
+from seesum.server.bodies import Bodies
+from seesum.server.contract import (
+    describe_answer,
+    describe_choice,
+    describe_drawing,
+    describe_explained,
+    describe_request,
+    describe_responses,
+    draw_example,
+)
 from seesum.server.counters import Counters
 from seesum.server.documents import Document, describe_api, load_page
 from seesum.server.guard import Guard
-from seesum.server.limits import Limits, RequestError
-from seesum.server.uploads import GZIP, Question, parse_question, parse_questions, refuse_compression
-from seesum.server.workers import Workers
+from seesum.server.limits import Limits, RequestError, make_busy
+from seesum.server.networks import OWN, Networks
+from seesum.server.uploads import Question, parse_drawing, parse_question, parse_questions
+from seesum.server.workers import Reply, Workers
 
 JSON, TEXT = "application/json", "text/plain; version=0.0.4; charset=utf-8"
-REFUSALS = (400, 408, 413, 415, 421, 422, 503)
+DRAWING = 2**20
+"""Bytes that a drawing may have at most. The page sends two or three thousand."""
+ALWAYS = (400, 401, 421, 431)
+"""HTTP statuses with which any request may be refused."""
+REFUSALS = (*ALWAYS, 403, 408, 413, 415, 422, 503)
 """HTTP statuses with which a question may be refused."""
+READY = 2.0
+"""Seconds in which a ready server answers a small picture."""
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -42,7 +61,9 @@ class DirectRoute(APIRoute):
         return self.endpoint
 
 
-def build_app(reader: Reader, about: dict[str, Any], limits: Limits | None = None, access: Access | None = None) -> FastAPI:
+def build_app(
+    reader: Reader, about: dict[str, Any], limits: Limits | None = None, access: Access | None = None, own: str = OWN
+) -> FastAPI:
     """Build the application for a reader. Its worker threads start here and end when the application shuts down.
 
     Args:
@@ -50,15 +71,18 @@ def build_app(reader: Reader, about: dict[str, Any], limits: Limits | None = Non
         about: the JSON of GET /adder, as ``adder.describe_adder`` returns it.
         limits: limits for requests; None for the defaults.
         access: which hosts and origins are allowed, and the path in front of the server's own; None for this machine alone.
+        own: the name of the reader's network, if it is a shipped one.
 
     Raises:
         InputError: the path in front is a path of the server itself.
     """
     limits, access = limits or Limits(), access or Access()
-    workers = Workers(Answerer(reader, limits), limits)
+    networks = Networks(reader, about, own)
+    workers = Workers(Answerer(networks.readers, limits), limits)
 
     @asynccontextmanager
-    async def end_workers(_: FastAPI) -> AsyncIterator[None]:
+    async def run_workers(_: FastAPI) -> AsyncIterator[None]:
+        workers.start()
         yield
         workers.close()
 
@@ -70,62 +94,86 @@ def build_app(reader: Reader, about: dict[str, Any], limits: Limits | None = Non
         redoc_url=None,
         redirect_slashes=False,  # Starlette would name host and scheme, which a proxy changes; the guard redirects
         servers=[{"url": access.root_path}] if access.root_path else None,
-        lifespan=end_workers,
+        lifespan=run_workers,
     )
     app.router.route_class = DirectRoute
-    _add_questions(app, workers, limits, reader)
+    _add_questions(app, workers, limits, networks)
     counters = Counters(frozenset())
-    _add_facts(app, about, counters)
+    _add_facts(app, about, networks, counters)
     counters.paths = frozenset(path for route in app.routes if (path := getattr(route, "path", None)))
     if access.root_path in counters.paths:
         workers.close()
         raise InputError(f"the root path {access.root_path} is a path of the server itself; give another, such as /seesum")
     app.add_exception_handler(RequestError, _answer_refusal)
     app.add_exception_handler(HTTPException, _answer_http_error)
-    app.add_middleware(Guard, counters=counters, limits=limits, access=access, network=about["network"])
+    app.add_middleware(Guard, counters=counters, access=access, network=about["network"])
     return app
 
 
-def _add_questions(app: FastAPI, workers: Workers, limits: Limits, reader: Reader) -> None:
-    answer = describe_answer(reader.operation.num_classes, reader.operation.lowest)
+def _add_questions(app: FastAPI, workers: Workers, limits: Limits, networks: Networks) -> None:
+    answer = _describe_answers(networks)
+    bodies = Bodies(limits)
 
-    async def ask(question: Question) -> Response:
-        (reply,) = await workers.ask([question])
+    async def ask(request: Request, questions: list[Question]) -> list[Reply]:
+        if network := await _find_network(request, networks):
+            questions = [replace(question, network=network) for question in questions]
+        return await workers.ask(questions)
+
+    async def ask_one(request: Request, question: Question) -> Response:
+        (reply,) = await ask(request, [question])
         if isinstance(reply, RequestError):
             raise reply
         return Response(reply, media_type=JSON)
 
     async def predict(request: Request) -> Response:
-        return await ask(parse_question(*await _read_upload(request, limits)))
+        return await ask_one(request, parse_question(*await bodies.receive(request)))
 
     async def explain(request: Request) -> Response:
-        wanted = request.query_params.get("saliency", "false")
-        if wanted not in ("true", "false"):
-            raise RequestError(422, "the parameter saliency must be true or false")
-        body, content_type = await _read_upload(request, limits)
-        return await ask(parse_question(body, content_type, True, wanted == "true"))
+        saliency = _wants_saliency(request)
+        return await ask_one(request, parse_question(*await bodies.receive(request), True, saliency))
+
+    example = draw_example()
+    probe = Question(base64.b64decode(example["image"]), example["add"])
+
+    async def check_readiness(_: Request) -> Response:
+        try:
+            async with asyncio.timeout(READY):
+                (reply,) = await workers.ask([probe])
+        except TimeoutError as error:
+            raise make_busy() from error
+        if isinstance(reply, RequestError):
+            raise reply
+        return Response(b'{"status": "ready"}', media_type=JSON)
+
+    async def read_strokes(request: Request) -> Response:
+        saliency = _wants_saliency(request)
+        return await ask_one(request, parse_drawing(*await bodies.receive(request, DRAWING), saliency))
 
     async def predict_batch(request: Request) -> Response:
-        body, content_type = await _read_upload(request, limits)
-        replies = await workers.ask(parse_questions(body, content_type, limits.batch))
+        body, content_type = await bodies.receive(request)
+        replies = await ask(request, parse_questions(body, content_type, limits.batch))
         encoded = [reply.encode() if isinstance(reply, RequestError) else reply for reply in replies]
         return Response(b'{"answers": [' + b", ".join(encoded) + b"]}", media_type=JSON)
 
+    ready = "Check that the server answers questions: it answers one. Status 503 if it does not within two seconds."
+    _add(app, "GET", "/ready", check_readiness, ready, {"type": "object"}, (*ALWAYS, 503))
     answers_or_errors = {"type": "array", "items": {"anyOf": [answer, {"type": "object", "required": ["error"]}]}}
     answers = {"type": "object", "required": ["answers"], "properties": {"answers": answers_or_errors}}
     saliency = {"name": "saliency", "in": "query", "schema": {"type": "boolean", "default": False}}
+    choice, explained = describe_choice(networks.shipped), describe_explained(answer)
     summary = "Predict the digit in a picture, and its sum with an addend."
-    _add(app, "POST", "/predict", predict, summary, answer, REFUSALS, describe_request())
+    _add(app, "POST", "/predict", predict, summary, answer, REFUSALS, describe_request(), [choice])
     summary = f"Predict digit and sum for up to {limits.batch} pictures. Each gets an answer or an error."
-    _add(app, "POST", "/predict/batch", predict_batch, summary, answers, REFUSALS, describe_request(limits.batch))
+    _add(app, "POST", "/predict/batch", predict_batch, summary, answers, REFUSALS, describe_request(limits.batch), [choice])
     summary = "Like /predict, but also return the network's input image and, if requested, a saliency map."
-    explained = describe_explained(answer)
-    _add(app, "POST", "/explain", explain, summary, explained, REFUSALS, describe_request(), [saliency])
+    _add(app, "POST", "/explain", explain, summary, explained, REFUSALS, describe_request(), [saliency, choice])
+    summary = "Like /explain, for a drawing given as the strokes of its pen. This is quicker, since no digit has to be found."
+    _add(app, "POST", "/strokes", read_strokes, summary, explained, REFUSALS, describe_drawing(), [saliency, choice])
 
 
-def _add_facts(app: FastAPI, about: dict[str, Any], counters: Counters) -> None:
+def _add_facts(app: FastAPI, about: dict[str, Any], networks: Networks, counters: Counters) -> None:
     page = load_page()
-    adder = json.dumps(about).encode()
+    listed = json.dumps(networks.describe()).encode()
     network = {name: about[name] for name in ("system", "adder", "operation", "network")}
     version = json.dumps({"seesum": seesum.__version__, "python": platform.python_version(), **network}).encode()
 
@@ -145,8 +193,11 @@ def _add_facts(app: FastAPI, about: dict[str, Any], counters: Counters) -> None:
     async def tell_version(_: Request) -> Response:
         return Response(version, media_type=JSON)
 
-    async def tell_adder(_: Request) -> Response:
-        return Response(adder, media_type=JSON)
+    async def tell_adder(request: Request) -> Response:
+        return Response(networks.adders[await _find_network(request, networks)], media_type=JSON)
+
+    async def list_networks(_: Request) -> Response:
+        return Response(listed, media_type=JSON)
 
     async def show_metrics(_: Request) -> Response:
         return Response(counters.format(), media_type=TEXT)
@@ -156,7 +207,11 @@ def _add_facts(app: FastAPI, about: dict[str, Any], counters: Counters) -> None:
     app.add_api_route("/docs", show_api, methods=["GET"], include_in_schema=False)
     _add(app, "GET", "/health", check_health, "Check that the server is running.", any_object)
     _add(app, "GET", "/version", tell_version, "Show the versions of the software, and which network answers.", any_object)
-    _add(app, "GET", "/adder", tell_adder, "Show how the network adds: its operation, and its table if it has one.", any_object)
+    summary = "Show how the network adds: its operation, and its table if it has one."
+    choice = [describe_choice(networks.shipped)]
+    _add(app, "GET", "/adder", tell_adder, summary, any_object, (*ALWAYS, 422, 503), parameters=choice)
+    summary = "List the server's own network, and the shipped ones that requests can name."
+    _add(app, "GET", "/networks", list_networks, summary, any_object)
     metrics = {"type": "string"}
     app.add_api_route(
         "/metrics",
@@ -164,7 +219,7 @@ def _add_facts(app: FastAPI, about: dict[str, Any], counters: Counters) -> None:
         methods=["GET"],
         response_class=Response,
         summary="Show counts of requests, errors and latencies, in the text format of Prometheus.",
-        responses=describe_responses(metrics, 421, media="text/plain"),
+        responses=describe_responses(metrics, *ALWAYS, media="text/plain"),
     )
 
 
@@ -175,7 +230,7 @@ def _add(
     handler: Handler,
     summary: str,
     schema: dict[str, Any],
-    statuses: tuple[int, ...] = (421, 503),
+    statuses: tuple[int, ...] = ALWAYS,
     body: dict[str, Any] | None = None,
     parameters: list[dict[str, Any]] | None = None,
 ) -> None:
@@ -187,37 +242,23 @@ def _add(
     )
 
 
-async def _read_upload(request: Request, limits: Limits) -> tuple[bytes, str]:
-    """Return body and content type of a request. Reading the ASGI messages costs half as much as using Starlette's objects."""
-    headers = dict(request.scope["headers"])
-    coding = headers.get(b"content-encoding", b"identity").decode("latin-1").strip().lower()
-    if coding not in ("", "identity"):
-        raise refuse_compression(f" (Content-Encoding: {coding[:20]})")
-    length = headers.get(b"content-length", b"0")
-    if not length.isdigit() or int(length) > limits.body:
-        raise _refuse_length(limits)
-    chunks, size, more = [], 0, True
-    try:
-        async with asyncio.timeout(limits.receiving):
-            while more:
-                message = await request.receive()
-                if message["type"] == "http.disconnect":
-                    raise RequestError(400, "the body is incomplete; send the whole body")
-                chunks.append(message["body"])
-                size, more = size + len(message["body"]), message["more_body"]
-                if size > limits.body:
-                    raise _refuse_length(limits)
-    except TimeoutError as error:
-        sentence = f"the body did not arrive within {limits.receiving:g} seconds; send the request again"
-        raise RequestError(408, sentence, {"Connection": "close"}) from error
-    body = b"".join(chunks)
-    if body.startswith(GZIP):
-        raise refuse_compression()
-    return body, headers.get(b"content-type", b"").decode("latin-1")
+def _describe_answers(networks: Networks) -> dict[str, Any]:
+    operation = networks.readers[OWN].operation
+    others = {OPERATIONS[recipe.operation].num_classes for recipe in networks.shipped.values()}
+    return describe_answer(operation.num_classes, operation.lowest, others)
 
 
-def _refuse_length(limits: Limits) -> RequestError:
-    return RequestError(413, f"the body has more than {limits.body:,} bytes; send smaller or fewer pictures")
+async def _find_network(request: Request, networks: Networks) -> str:
+    """Return the key of the network that a request names. Most requests name none, so this is quick then."""
+    name = request.query_params.get("network") if request.scope["query_string"] else None
+    return OWN if name is None else await networks.find(name)
+
+
+def _wants_saliency(request: Request) -> bool:
+    wanted = request.query_params.get("saliency", "false")
+    if wanted not in ("true", "false"):
+        raise RequestError(422, "the parameter saliency must be true or false")
+    return wanted == "true"
 
 
 def _answer_document(document: Document) -> Response:

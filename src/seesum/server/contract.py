@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from seesum.reading.drawings import FARTHEST, MOST_POINTS, MOST_STROKES
 
 Schema = dict[str, Any]
 
@@ -21,21 +24,28 @@ ERROR: Schema = {
 }
 ADDEND: Schema = {"type": "integer", "minimum": 0, "maximum": 9, "description": "The number to add to the digit."}
 REASONS = {
-    400: "The body cannot be parsed.",
+    400: "The request or its body cannot be parsed.",
+    401: "The server was started with a token, and the request does not have it.",
+    403: "The request comes from a page of another origin.",
     408: "The body did not arrive in time.",
     413: "The body is too large.",
     415: "The body is compressed, or neither a multipart form nor JSON.",
     421: "The Host header does not name this machine.",
     422: "A picture, an addend or another field is not valid.",
+    431: "The head of the request is too large.",
     503: "The server is overloaded. Try again after the seconds in the Retry-After header.",
 }
 """HTTP status -> why a request is refused."""
 
 
-def describe_answer(answers: int, lowest: int) -> Schema:
-    """Return the schema of an ``Answer`` with S = ``answers`` sums. The smallest sum is ``lowest``."""
+def describe_answer(answers: int, lowest: int, others: Iterable[int] = ()) -> Schema:
+    """Return the schema of an ``Answer`` with S = ``answers`` sums. The smallest sum is ``lowest``.
+
+    Networks that a request can name may have other numbers of sums.
+    """
+    counts = [answers, *others]
     digits: Schema = {"type": "array", "items": SHARE, "minItems": 10, "maxItems": 10}
-    sums: Schema = {"type": "array", "items": SHARE, "minItems": answers, "maxItems": answers}
+    sums: Schema = {"type": "array", "items": SHARE, "minItems": min(counts), "maxItems": max(counts)}
     properties: Schema = {
         "digit": {"type": "integer", "minimum": 0, "maximum": 9, "description": "The digit in the picture."},
         "sum": {"type": "integer", "description": "Digit and addend combined by the operation: the network's second output."},
@@ -116,6 +126,32 @@ def describe_request(batch: int = 0) -> Schema:
             "application/json": {"schema": json_schema, "examples": {"a one": {"value": example}}},
         },
     }
+
+
+def describe_drawing() -> Schema:
+    """Describe the body of a request with a drawing."""
+    number: Schema = {"type": "number", "minimum": -FARTHEST, "maximum": FARTHEST}
+    point: Schema = {"type": "array", "items": number, "minItems": 2, "maxItems": 3}
+    stroke: Schema = {"type": "array", "items": point, "minItems": 1, "maxItems": MOST_POINTS}
+    meaning = (
+        "The strokes of the pen, each a list of points [x, y] or [x, y, width]: x to the right, y downwards, width above 0, "
+        f"all in one unit, and all points of a stroke alike. At most {MOST_POINTS:,} points in all."
+    )
+    strokes = {"type": "array", "items": stroke, "minItems": 1, "maxItems": MOST_STROKES, "description": meaning}
+    example = {"strokes": [[[10, 20], [60, 20], [30, 100]], [[25, 60], [60, 60]]], "add": 7}
+    schema = {
+        "type": "object",
+        "required": ["strokes", "add"],
+        "additionalProperties": False,
+        "properties": {"strokes": strokes, "add": ADDEND},
+    }
+    return {"required": True, "content": {"application/json": {"schema": schema, "examples": {"a seven": {"value": example}}}}}
+
+
+def describe_choice(names: Iterable[str]) -> Schema:
+    """Describe the parameter that names one of the shipped networks."""
+    meaning = "A shipped network that answers instead of the server's own."
+    return {"name": "network", "in": "query", "schema": {"type": "string", "enum": list(names), "description": meaning}}
 
 
 def describe_responses(good: Schema, *statuses: int, media: str = "application/json") -> dict[int | str, dict[str, Any]]:

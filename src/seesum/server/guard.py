@@ -1,14 +1,15 @@
-"""Middleware for every request: it checks host and load, answers HEAD and preflights, adds headers, and counts the request."""
+"""Middleware for every request: it checks host, page and token, answers HEAD and preflights, adds headers, and counts."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from typing import TYPE_CHECKING
 
-from seesum.server.access import Access
+from seesum.server.access import SAFE, Access
 from seesum.server.counters import Counters
-from seesum.server.limits import Limits, RequestError, make_busy
+from seesum.server.limits import RequestError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,31 +26,36 @@ HEADERS = [
 CLOSED = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 """The Content-Security-Policy of every response that does not set its own."""
 NETWORK = b"seesum-network"
-"""The header of every response with the id of the network that answers."""
+"""The header of every response with the id of the network with which the server was started."""
 PREFLIGHT = [
     (b"access-control-allow-methods", b"GET, HEAD, POST"),
     (b"access-control-allow-headers", b"content-type"),
     (b"access-control-max-age", b"600"),
 ]
 """Headers that tell a browser which requests a page of an allowed origin may send."""
+GONE = 499
+"""The status under which a request is counted if its client went away."""
 READABLE = (b"access-control-expose-headers", NETWORK + b", retry-after")
 
 
 class Guard:
     """ASGI middleware. All checks are in one layer, since each layer costs every request some microseconds."""
 
-    def __init__(self, app: ASGIApp, counters: Counters, limits: Limits, access: Access, network: str) -> None:
+    def __init__(self, app: ASGIApp, counters: Counters, access: Access, network: str) -> None:
         """Wrap the application.
 
         Args:
             app: the application behind this layer.
             counters: count the requests.
-            limits: limit how many requests run at once.
-            access: which hosts and origins are allowed, and the path in front of the server's own paths.
+            access: which hosts, origins and tokens are allowed, and the path in front of the server's own paths.
             network: the id of the network, for a header of every response.
         """
-        self.app, self.counters, self.limits, self.access = app, counters, limits, access
+        self.app, self.counters, self.access = app, counters, access
         self.headers = [*HEADERS, (NETWORK, network.encode()), *([(b"vary", b"origin")] if access.origins else [])]
+        self.preflight = [
+            (name, value + b", authorization" if access.token and name == b"access-control-allow-headers" else value)
+            for name, value in PREFLIGHT
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request, or pass on a start or stop event of the application."""
@@ -81,10 +87,13 @@ class Guard:
             if refusal is not None:
                 await _send_refusal(refusal, send_guarded)
             elif origin is not None and _is_preflight(scope):
-                await send_guarded({"type": "http.response.start", "status": 204, "headers": PREFLIGHT})
+                await send_guarded({"type": "http.response.start", "status": 204, "headers": self.preflight})
                 await send_guarded({"type": "http.response.body", "body": b""})
             else:
                 await self.app(scope, receive, send_guarded)
+        except asyncio.CancelledError:
+            status = status or GONE
+            raise
         except Exception:
             logging.getLogger(__name__).exception("a request failed")
             if status is None:
@@ -109,13 +118,21 @@ class Guard:
         return origin if origin in self.access.origins else None
 
     def _refuse(self, scope: Scope) -> RequestError | None:
-        if not self.access.any_host and not self.access.allows_host(_find_header(scope, b"host")):
+        access, method, path = self.access, scope["method"], scope["path"]
+        if not access.any_host and not access.allows_host(_find_header(scope, b"host")):
             return RequestError(
                 421, "the Host header does not name this machine; use localhost, or start the server with --allow-host NAME"
             )
-        if self.counters.running > self.limits.requests and scope["path"] not in ("/health", "/metrics"):
-            return make_busy()
-        return self._redirect(scope["path"])
+        headers = dict(scope["headers"]) if method not in SAFE or access.token else {}
+        if not access.allows_sender(method, headers):
+            return RequestError(
+                403, "the request comes from a page of another origin; start the server with --allow-origin ORIGIN to allow it"
+            )
+        redirect = self._redirect(path)
+        if redirect is None and not _is_preflight(scope) and not access.allows_token(path, headers):
+            sentence = "the request does not have the server's token; send it in the header Authorization: Bearer TOKEN"
+            return RequestError(401, sentence, {"WWW-Authenticate": "Bearer"})
+        return redirect
 
     def _redirect(self, path: str) -> RequestError | None:
         """Return a redirect for the root path without a slash at its end, and for another path with one."""
