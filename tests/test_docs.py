@@ -32,7 +32,7 @@ SMALL = {
         "--set=teachers=",
     ],
     "reproduce": ["--epochs", "1", "--images", "64", "--seeds", "1"],
-    "compare": ["--epochs", "1", "--images", "64", "--seeds", "1"],
+    "compare": ["--epochs", "1", "--images", "200", "--seeds", "1"],
 }
 """Options that make a command small. If an option is given twice, click takes the last."""
 

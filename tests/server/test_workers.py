@@ -33,7 +33,7 @@ class Answers:
         return question.picture in (b"quick", b"perhaps")
 
     def estimate(self, question: Question) -> float:
-        return question.addend / 10
+        return question.addend / 50
 
     def answer_quick(self, questions: Questions) -> list[Reply | None]:
         self.act()
@@ -138,14 +138,14 @@ def test_each_kind_of_picture_finds_a_process() -> None:
     go = threading.Event()
 
     def prepare(question: Question) -> None:
-        if question.addend > 3:
+        if question.addend > 5:
             go.wait(10)
 
     async def ask() -> None:
         workers = Workers(Answers(preparing=prepare), Limits(processes=3))
         blocking = [asyncio.create_task(workers.ask([Question(b"", 20)])) for _ in range(6)]
         await asyncio.sleep(0.05)
-        assert await asyncio.wait_for(workers.ask([Question(b"", 3)]), 2) == [b'{"add": 3}']
+        assert await asyncio.wait_for(workers.ask([Question(b"", 5)]), 2) == [b'{"add": 5}']
         blocking += [asyncio.create_task(workers.ask([Question(b"", 9)])) for _ in range(6)]
         await asyncio.sleep(0.05)
         assert await asyncio.wait_for(workers.ask([Question(b"", 0)]), 2) == [b'{"add": 0}']

@@ -21,9 +21,9 @@ T = TypeVar("T")
 SPINS = "1000"
 """Turns for which an OpenMP thread of torch waits actively at a barrier, before it sleeps.
 
-A thread that spins keeps a core from the thread that it waits for, as soon as other processes want the cores. This is the number
-that libgomp itself takes where there are more threads than cores. Larger ones gain nothing alone, and 100,000 made a training
-beside one busy process three times as slow as torch's default. results/contention.csv has the rows.
+A thread that spins keeps a core from the thread that it waits for, as soon as other processes want the cores. This is the
+number that libgomp itself takes where there are more threads than cores. Larger ones gain nothing alone, and 100,000 made a
+training beside one busy process three times as slow as torch's default. results/contention.csv has the rows.
 """
 SPIN_SETTINGS = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 """A user who has set one of these keeps it."""

@@ -180,6 +180,7 @@ class Connection(PlainProtocol):
     def on_message_complete(self) -> None:
         """End a request."""
         super().on_message_complete()
+        self._flow.resume_reading()  # what is paused while a body arrives; else nobody notices that the client goes
         if not self._upgrading:
             self._in_message = False
 
