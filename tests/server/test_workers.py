@@ -23,9 +23,12 @@ class Answers:
     """Answers without pictures or processes: quick ones by ``act``, and slow ones as fast as ``preparing`` says."""
 
     def __init__(
-        self, act: Callable[[], object] = lambda: None, preparing: Callable[[Question], object] = lambda _: None
+        self,
+        act: Callable[[], object] = lambda: None,
+        preparing: Callable[[Question], object] = lambda _: None,
+        each: float = 0.1,
     ) -> None:
-        self.act, self.preparing = act, preparing
+        self.act, self.preparing, self.each = act, preparing, each
         self.prepared: list[Question] = []
         """The questions whose pictures were prepared, in order."""
 
@@ -33,7 +36,7 @@ class Answers:
         return question.picture in (b"quick", b"perhaps")
 
     def estimate(self, question: Question) -> float:
-        return question.addend / 50
+        return question.addend * self.each
 
     def answer_quick(self, questions: Questions) -> list[Reply | None]:
         self.act()
@@ -142,7 +145,7 @@ def test_each_kind_of_picture_finds_a_process() -> None:
             go.wait(10)
 
     async def ask() -> None:
-        workers = Workers(Answers(preparing=prepare), Limits(processes=3))
+        workers = Workers(Answers(preparing=prepare, each=0.02), Limits(processes=3))
         blocking = [asyncio.create_task(workers.ask([Question(b"", 20)])) for _ in range(6)]
         await asyncio.sleep(0.05)
         assert await asyncio.wait_for(workers.ask([Question(b"", 5)]), 2) == [b'{"add": 5}']
