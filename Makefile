@@ -34,7 +34,8 @@ test: .venv/.ready-dev
 	$(BIN)/python -m pytest -n auto
 
 test-slow: .venv/.ready-dev
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n auto -m "slow and not alone"
+	$(BIN)/python -m pytest -m alone
 
 lint: .venv/.ready-dev
 	$(BIN)/ruff format --check

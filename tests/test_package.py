@@ -45,6 +45,7 @@ def test_importing_costs_nothing() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 def test_wheel_in_a_bare_environment(tmp_path: Path) -> None:
     """The environment contains only the wheel. It borrows the dependencies from this environment through PYTHONPATH."""
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]

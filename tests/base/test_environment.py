@@ -81,8 +81,11 @@ def test_the_environment_is_as_it_was_after_onnx_runtime(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("setting", "expected"),
-    [({}, SPINS), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "None")],
-    ids=["none", "count", "policy"],
+    [
+        pytest.param({}, SPINS, id="none"),
+        pytest.param({"GOMP_SPINCOUNT": "7"}, "7", id="count", marks=pytest.mark.slow),
+        pytest.param({"OMP_WAIT_POLICY": "ACTIVE"}, "None", id="policy", marks=pytest.mark.slow),
+    ],
 )
 def test_a_user_keeps_a_setting_for_threads(setting: dict[str, str], expected: str, tmp_path: Path) -> None:
     program = "import os, seesum; seesum.train; print(os.environ.get('GOMP_SPINCOUNT'))"

@@ -99,6 +99,7 @@ def test_train_evaluate_predict_show_report(command: Any, small_data: Path) -> N
     assert (directory / "report.html").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("elsewhere")
 def test_json_is_one_object_and_nothing_else(command: Any, small_data: Path) -> None:
     small = ("--data", small_data, "--json")

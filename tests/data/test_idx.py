@@ -220,7 +220,7 @@ def test_transposed_images_are_found_and_turned(mnist: Dataset, small_data: Path
         load_mnist(write_folder(tmp_path / "upside", upside, upside))
 
 
-@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("turn", [pytest.param(TURNS[0], marks=pytest.mark.slow), *TURNS[1:]])
 def test_a_run_keeps_how_its_images_were_turned(
     turn: str, mnist: Dataset, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

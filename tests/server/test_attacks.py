@@ -197,6 +197,7 @@ def test_a_client_that_goes_away_ends_its_request(strict: Client) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_is_withstood(name: str) -> None:
     attack, limits = ATTACKS[name]

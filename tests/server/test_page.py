@@ -220,6 +220,7 @@ def find_port() -> int:
         return int(free.getsockname()[1])
 
 
+@pytest.mark.slow
 def test_back_at_the_page_it_shows_the_network_that_the_server_has_now(browser: Browser) -> None:
     port = find_port()
     with start_on(port, "fast") as first, Visit(browser, first.address) as visit:

@@ -94,6 +94,7 @@ def write(visit: Visit, strokes: list[list[tuple[float, float]]]) -> tuple[list[
     return page.evaluate("shown"), answers
 
 
+@pytest.mark.slow
 def test_while_the_pen_moves_no_other_digit_is_told(browser: Browser, server: Server) -> None:
     """The pen goes through shapes that look like other digits. The chart follows it; the words wait."""
     with Visit(browser, server.address) as visit:

@@ -132,7 +132,7 @@ def test_a_batch_keeps_its_order_with_slow_pictures(server: Server, mnist: Datas
 
 
 @linux
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("how", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL])
 def test_the_processes_end_with_the_server(how: signal.Signals) -> None:
     with start_server("--run", "fast") as server:
         httpx.post(

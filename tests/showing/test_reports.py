@@ -20,10 +20,10 @@ from seesum.runs.run import Run
 from seesum.showing.plots import draw_grid, encode_figure
 from seesum.showing.report_page import describe_images
 
-ALWAYS_TESTED = ("table", "exact")
+ALWAYS_TESTED = ("table",)
 """Adders whose reports are tested every time."""
-LONG = ("hard-fusion", "wide", "identity-adder", "hand", "tiny", "micro", "plain", "deep")
-"""Systems that take seconds each: large, with synthetic images, or with thirteen views."""
+LONG = tuple(name for name in SYSTEMS if name != "fast")
+"""Systems whose reports are tested only among the long tests. Each takes seconds."""
 
 
 class Page(HTMLParser):
@@ -74,6 +74,7 @@ def test_report_says_whose_images_they_are(source: dict[str, Any], words: str) -
     assert words in describe_images(source)
 
 
+@pytest.mark.slow
 def test_report_again_is_the_same(small_run: Run) -> None:
     before = (small_run.directory / "report.html").read_bytes()
     path = seesum.report(small_run)

@@ -133,6 +133,7 @@ def test_rows_are_appended_and_other_columns_refused(tmp_path: Path) -> None:
         append_row(tmp_path / "nowhere" / "rows.csv", {"a": 1})
 
 
+@pytest.mark.slow
 def test_reproduce_sets_published_beside_reproduced(elsewhere: Path, small_data: Path) -> None:
     reproduced = seesum.reproduce("logit", "squeeze", data=small_data, seeds=2, epochs=2, quiet=True)
     assert reproduced.folder == Path("runs") / "trial"
@@ -152,6 +153,7 @@ def test_reproduce_sets_published_beside_reproduced(elsewhere: Path, small_data:
     assert float(first["gap"]) == pytest.approx(statistics.fmean(reached) - 95.28, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_reproduce_best_and_last(elsewhere: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The runs have the published number of epochs, on little data."""
     system = seesum.SYSTEMS["logit"]
@@ -222,6 +224,7 @@ def test_a_result_is_of_the_unchanged_system() -> None:
     assert find_result(others, SYSTEMS["fast"]) is None
 
 
+@pytest.mark.slow
 def test_compare_has_a_row_for_every_adder_and_condition(elsewhere: Path, small_data: Path) -> None:
     compared = seesum.compare("table", "exact", data=small_data, seeds=2, images=200, epochs=1, out="results", quiet=True)
     rows = compared.rows

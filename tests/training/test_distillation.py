@@ -86,6 +86,7 @@ def test_a_teacher_is_no_run_of_its_own(whole: Run, tmp_path: Path) -> None:
     assert find_run(teacher).load_network()
 
 
+@pytest.mark.slow
 def test_the_report_names_the_teachers(whole: Run) -> None:
     report = seesum.report(whole).read_text()
     assert "fast, logit and fast. For each batch, 2 of them are chosen at random" in report

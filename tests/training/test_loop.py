@@ -59,7 +59,7 @@ def test_same_seed_same_weights_whatever_the_caller_did(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("system", [pytest.param("squeeze", marks=pytest.mark.slow), "identity-adder"])
-@pytest.mark.parametrize("stop_at", [0.1, 1.5, 3.9])
+@pytest.mark.parametrize("stop_at", [pytest.param(0.1, marks=pytest.mark.slow), 1.5, pytest.param(3.9, marks=pytest.mark.slow)])
 def test_resume_ends_with_the_same_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str, stop_at: float
 ) -> None:
