@@ -28,7 +28,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from seesum.base.files import write_csv
+from seesum.base.files import make_folder, write_csv
 from seesum.cli.output import print_rows
 from seesum.data.glyphs import DIGITS
 from seesum.data.rendering import trace_glyph, vary_handwriting
@@ -125,7 +125,7 @@ def measure_latency(run: str, count: int, seed: int) -> list[dict[str, Any]]:
         connection = http.client.HTTPConnection("127.0.0.1", port)
         for place in range(-5, count):
             for way, path in paths.items():
-                body = json.dumps(bodies[way][place])
+                body = json.dumps(bodies[way][place % count])
                 started = time.perf_counter()
                 connection.request("POST", path, body, {"Content-Type": "application/json"})
                 response = connection.getresponse()
@@ -251,7 +251,7 @@ def main() -> None:
         rows = measure_flicker(arguments.address, run, arguments.count or 40, seed, arguments.chromium)
     print_rows(rows, *rows[0])
     if arguments.out:
-        path = Path(arguments.out) / f"drawings-{arguments.what}.csv"
+        path = make_folder(arguments.out) / f"drawings-{arguments.what}.csv"
         write_csv(path, [{**origin_columns("cores", "python"), **row} for row in rows])
         print(f"The rows are in {path}")
 

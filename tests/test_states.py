@@ -57,7 +57,7 @@ def look_around() -> dict[str, Any]:
 FUNCTIONS: dict[str, Callable[[seesum.Run, Path], Any]] = {
     "train": lambda _, data: seesum.train("squeeze", data=data, plot=False, summary=True, **QUICK),
     "study": lambda _, data: seesum.study("fast", seeds=1, data=data, plot=False, **QUICK),
-    "compare": lambda _, data: seesum.compare("exact", seeds=1, data=data, **QUICK),
+    "compare": lambda _, data: seesum.compare("exact", seeds=1, data=data, **{**QUICK, "images": "200"}),
     "reproduce": lambda _, data: seesum.reproduce("squeeze", seeds=1, data=data, **QUICK),
     "evaluate": lambda run, data: seesum.evaluate(run, data=data),
     "predict": lambda run, _: seesum.predict(str(THREE), add=7, run=run, plot="plot.png", explain="explain.png"),

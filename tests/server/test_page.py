@@ -253,3 +253,4 @@ def test_the_first_answer_after_a_restart_may_have_other_sums(browser: Browser, 
                 "(({network, answer}) => [network.answers, answer.sum_probabilities.length, answer.addend])(views[0])"
             ) == [82, 82, 5]
             visit.complaints.clear()  # as above
+            visit.page.close()  # before the server ends, which the page would complain of
