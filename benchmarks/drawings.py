@@ -20,7 +20,6 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -141,7 +140,7 @@ def measure_latency(run: str, count: int, seed: int) -> list[dict[str, Any]]:
     for place in range(-5, count):
         for way in paths:
             started = time.perf_counter()
-            prepare[way](bodies[way][place])
+            prepare[way](bodies[way][place % count])
             if place >= 0:
                 alone[way].append(time.perf_counter() - started)
     rows = []

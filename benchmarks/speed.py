@@ -42,9 +42,9 @@ from seesum.networks.network import Network
 from seesum.networks.system import Result
 from seesum.networks.systems import SYSTEMS, build_network, find_system
 from seesum.reading.exporting import attach_metadata, convert_network, describe_run
-from seesum.runs.run import find_run
 from seesum.reading.onnx_model import OnnxModel
 from seesum.runs.provenance import origin_columns
+from seesum.runs.run import find_run
 from seesum.training.losses import compute_loss
 from seesum.training.optimisers import build_optimiser
 
