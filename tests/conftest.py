@@ -47,6 +47,14 @@ def plain_terminal() -> None:
     os.environ["COLUMNS"] = "200"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def usual_signals() -> None:
+    """Let programs that tests start react to signals, also where the tests run in the background and would ignore them."""
+    for number in (getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
 @pytest.fixture(scope="session")
 def mnist() -> Dataset:
     return load_mnist()
