@@ -59,11 +59,11 @@ def compare(
         InputError: an adder is unknown, or a value is wrong as in ``train``.
     """
     names = find_adders(adders)
-    folder = choose_folder(out, data, changes)
-    read_csv(folder / "adders.csv")
     changed = {name: value for name, value in changes.items() if value is not None}
     source: dict[str, Any] = {"data": data, "invert": invert, "transpose": transpose}
     images = _count_images(load_mnist(data, invert=invert, transpose=transpose), changed)
+    folder = choose_folder(out, data, changes)
+    read_csv(folder / "adders.csv")
     rows: list[dict[str, Any]] = []
     traces: dict[str, list[Any]] = {}
     tables: dict[str, Any] = {}
