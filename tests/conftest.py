@@ -11,10 +11,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import httpx
 import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run in parallel, one core each, so torch must not use all cores
 
@@ -143,3 +147,25 @@ def start_server(*words: object, code: str = "") -> Iterator[Server]:
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture(scope="module")
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """Start ``seesum serve`` with the words in the module's ``SERVE``, or with the network ``fast``."""
+    with start_server(*getattr(request.module, "SERVE", ("--run", "fast"))) as server:
+        yield server
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.address, timeout=30, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Start chromium, or skip the test where there is none."""
+    from pages import open_browser
+
+    with open_browser() as browser:
+        yield browser

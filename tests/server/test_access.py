@@ -30,12 +30,6 @@ def server() -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def client(server: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.address, timeout=30, trust_env=False) as client:
-        yield client
-
-
 def test_allowed_names_are_answered_and_no_others(client: httpx.Client) -> None:
     for host in ("digits.example", "DIGITS.example:443", "[::2]:80", "localhost:1"):
         assert client.get("/health", headers={"host": host}).status_code == 200, host

@@ -6,7 +6,6 @@ import base64
 import io
 import re
 import socket
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -18,21 +17,13 @@ from playwright.sync_api import Browser, FilePayload, expect
 
 import seesum
 from conftest import Server, start_server
-from pages import FOUR_OR_NINE, SCRIBBLE, THREE, Visit, open_browser
+from pages import FOUR_OR_NINE, SCRIBBLE, THREE, Visit
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with start_server() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
+SERVE = ()
+"""The page is served as a user serves it, with the default network."""
 
 
 def test_a_handwritten_three_and_seven_are_ten(browser: Browser, server: Server) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Request, expect
 
-from conftest import Server, start_server
-from pages import SCRIBBLE, THREE, Visit, open_browser
+from conftest import Server
+from pages import SCRIBBLE, THREE, Visit
 
 FOUR = [[(0.4, 0.2), (0.33, 0.55), (0.68, 0.55)], [(0.6, 0.35), (0.58, 0.85)]]
 WATCH = """
@@ -23,16 +22,8 @@ WATCH = """
 """
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with start_server() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as browser:
-        yield browser
+SERVE = ()
+"""The page is served as a user serves it, with the default network."""
 
 
 def place(visit: Visit, *names: str) -> list[object]:

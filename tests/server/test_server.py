@@ -9,7 +9,7 @@ import io
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +19,12 @@ import pytest
 from PIL import Image
 
 import seesum
-from conftest import Server, start_server
+from conftest import Server
 from seesum.data.idx import Dataset
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").iterdir())
 THREE = (Path(__file__).parents[2] / "examples" / "three.png").read_bytes()
 Form = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with start_server("--run", "fast") as server:
-        yield server
-
-
-@pytest.fixture
-def client(server: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.address, timeout=30, trust_env=False) as client:
-        yield client
 
 
 def encode(image: np.ndarray, kind: str = "PNG") -> bytes:

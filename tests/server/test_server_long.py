@@ -8,7 +8,6 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -22,12 +21,6 @@ from seesum.data.idx import Dataset
 
 pytestmark = pytest.mark.slow
 THREE = Path(__file__).parents[2] / "examples" / "three.png"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with start_server("--run", "fast") as server:
-        yield server
 
 
 def test_sigterm_under_load_loses_no_accepted_request(mnist: Dataset) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -11,22 +10,10 @@ import numpy as np
 import pytest
 
 import seesum
-from conftest import Server, start_server
+from conftest import Server
 from digits import FIVE, FOUR, SEVEN, Strokes
 from seesum.reading.drawings import prepare_strokes
 from seesum.server.networks import name_shipped
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with start_server("--run", "fast") as server:
-        yield server
-
-
-@pytest.fixture
-def client(server: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.address, timeout=30, trust_env=False) as client:
-        yield client
 
 
 def ask(strokes: Any = SEVEN, add: object = 7) -> dict[str, Any]:
