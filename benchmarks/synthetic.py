@@ -17,8 +17,8 @@ from PIL import Image
 from seesum.data.glyphs import DIGITS
 from seesum.data.rendering import TRACE, render_non_digits, render_traces, trace_glyph, vary_handwriting
 
-COLUMNS, NON_DIGIT_ROWS = 20, 3
-"""Images in a row, and rows of non-digits."""
+COLUMNS, NON_DIGIT_ROWS = max(map(len, DIGITS.values())), 3
+"""Images in a row, as many as the most glyphs of a digit, and rows of non-digits."""
 
 
 def main() -> None:

@@ -74,8 +74,24 @@ def test_a_single_point_is_a_dot() -> None:
 
 def test_every_digit_has_enough_glyphs() -> None:
     assert set(DIGITS) == set(range(10))
-    assert all(len(glyphs) >= 6 for glyphs in DIGITS.values())
+    assert all(len(glyphs) >= 8 for glyphs in DIGITS.values())
     everything = [glyph for glyphs in DIGITS.values() for glyph in glyphs] + list(OTHERS)
     assert len(set(everything)) == len(everything)
     for glyph in everything:
         assert np.isfinite(trace_glyph(glyph, 2, 50, np.random.default_rng(0))).all()
+
+
+def test_no_glyph_is_another_digit_or_a_figure() -> None:
+    kinds, curves = [], []
+    for kind, glyphs in enumerate([*DIGITS.values(), OTHERS]):
+        for glyph in glyphs:
+            curve = trace_glyph(glyph, 40, 96, np.random.default_rng(0)).mean(0)
+            lowest, highest = curve.min(0), curve.max(0)
+            curves.append((curve - (lowest + highest) / 2) * (100 / np.ptp(curve, axis=0).max()))
+            kinds.append(kind)
+    points = np.concatenate(curves) @ (1, 1j)  # complex numbers: a distance is one subtraction
+    gaps = [np.abs(points[:, None] - curve[::6] @ (1, 1j)).reshape(len(curves), 96, -1).min(1) for curve in curves]
+    away = np.mean(gaps, 2)  # how far the first lies from the second, in hundredths
+    away = np.maximum(away, away.T)
+    one, other = np.nonzero((away < 2.4) & (np.array(kinds)[:, None] != kinds))
+    assert not one.size, [(kinds[first], kinds[second]) for first, second in zip(one, other, strict=True)]

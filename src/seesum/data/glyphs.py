@@ -3,8 +3,14 @@
 A glyph is a text of strokes, separated by semicolons. A stroke is a list of points ``x,y`` in hundredths of the digit's height,
 y downwards. The pen goes smoothly through the points, but turns sharply at a point that ends in ``!``.
 
-All glyphs were made by hand, after shapes that people write in different countries. Many of these shapes are rare or missing in
-MNIST, which comes from the United States: crossed sevens, ones with a long flag or a foot, open fours, slashed zeros.
+All glyphs were made by hand, after shapes that people write in Germany, France, Italy, Poland, Russia, the Netherlands, Latin
+America and the United States. The first glyphs of each digit are its usual shapes. A glyph with a comment is rarer, and rare or
+missing in MNIST, which comes from the United States. Such are ones with a long flag or a looped foot, and fours that are open,
+looped or written in one go. Others are fives with a short flag, crossed sevens with ornaments, and nines with a hook or a foot.
+These are at most two thirds of a digit's glyphs, so its usual shapes stay frequent.
+
+No glyph may look like another digit to a careful person. So the bar of an open four goes beyond the stem, and a one with a
+looped foot has a sharp corner at the top.
 """
 
 from __future__ import annotations
@@ -19,6 +25,8 @@ DIGITS: dict[int, tuple[str, ...]] = {
         "33,0 10,15 2,50 12,88 33,100 55,88 65,50 55,12 33,0; 54,12 12,90",
         "38,2 12,14 2,50 14,86 36,98 60,86 70,50 58,12 38,2; 74,-2 0,102",
         "35,0 8,18 2,50 12,88 35,100 60,84 66,48 56,10 35,0; 34,46 35,54",
+        "40,20 38,6 16,10 2,48 12,88 34,100 58,80 62,36 46,6 26,0",  # started inside
+        "34,2 8,22 2,64 22,98 52,86 62,42 48,6 32,8 38,20 58,12",  # a flourish at the top
     ),
     1: (
         "12,0 11,50 10,100",
@@ -31,6 +39,23 @@ DIGITS: dict[int, tuple[str, ...]] = {
         "0,34 30,0! 29,100; 8,99 52,100",
         "20,0 20,100; 0,100 40,100",
         "0,18 20,2! 16,88 22,100 34,95",
+        "0,30 20,0! 29,80 22,98 8,96 12,86 30,90 52,98",  # looped foot
+        "0,44 26,0! 34,80 26,98 12,95 16,85 35,90 60,98",  # looped foot, long flag
+        "0,42 38,0! 39,100",  # long flat flag
+        "0,64 52,0! 48,100",  # long flag, wide
+        "0,44 22,32 40,0! 38,100",  # long curved flag
+        "0,80 40,0! 40,100",  # flag nearly as long as the stem
+        "0,76 28,0! 31,100",  # flag nearly as long as the stem, narrow
+        "0,44 4,32 28,0! 28,100",  # hooked flag
+        "0,20 6,7 14,1 19,12 19,100",  # rounded flag
+        "0,30 24,0! 24,84 16,97 4,93",  # foot hooked to the left
+        "0,46 34,0! 34,100; 6,100 62,100",  # serif and long flag
+        "0,58 44,0! 42,100; 18,100 66,99",  # serif and longer flag
+        "0,38 30,0! 28,98; 2,97 16,94 38,101 56,96",  # wavy serif and long flag
+        "0,52 14,38 26,31 40,0! 38,100",  # long wavy flag
+        "0,64 30,40 44,0! 42,100",  # long bent flag
+        "0,54 38,0! 36,86 42,99 56,93",  # long flag, foot hooked to the right
+        "0,36 12,22 22,0! 29,82 20,99 8,95 12,86 30,89 50,97",  # looped foot, curved flag
     ),
     2: (
         "4,22 20,2 46,6 52,28 36,58 4,96! 30,92 62,98",
@@ -40,6 +65,9 @@ DIGITS: dict[int, tuple[str, ...]] = {
         "0,8 26,0 50,8 50,36 0,98! 58,96",
         "14,32 4,18 18,2 46,4 54,28 36,60 2,98! 28,88 46,99 64,90",
         "8,26 12,6 36,0 52,16 46,46 24,74 0,96! 64,94",
+        "6,20 24,0 48,10 48,32 30,66 12,96 -2,90 6,78 24,84 42,98 66,90",  # large loop at the foot
+        "18,24 6,20 10,4 32,0 50,16 42,44 2,96! 62,96",  # curled start
+        "4,18 24,0 50,12 46,38 2,97! 20,89 44,100 66,91",  # wavy foot
     ),
     3: (
         "2,14 24,0 48,10 44,36 20,46! 50,54 58,78 34,100 2,88",
@@ -49,6 +77,9 @@ DIGITS: dict[int, tuple[str, ...]] = {
         "4,8 36,1 47,22 28,44! 56,62 46,93 2,97",
         "10,22 4,10 24,0 46,10 42,34 24,44! 52,54 54,86 26,100 2,88 10,78",
         "0,10 30,0 44,18 34,40 16,46! 40,46 52,68 42,92 0,100",
+        "4,16 6,2! 56,2! 24,40! 50,50 56,76 32,100 0,90",  # flat top with serif
+        "0,10 12,2 34,7 56,0! 24,42! 50,52 54,80 30,100 0,90",  # wavy flat top
+        "0,16 24,0 46,12 36,38 20,46 19,38 30,42 52,56 54,82 28,100 -2,88",  # looped waist
     ),
     4: (
         "8,0 2,54! 66,50; 48,4 44,100",
@@ -60,6 +91,22 @@ DIGITS: dict[int, tuple[str, ...]] = {
         "4,0 3,34 22,46 48,34; 52,0 50,100",
         "6,0 4,34 22,44 46,30 52,2! 46,60 36,100",
         "30,0 0,50! 60,48; 38,20 36,100",
+        "18,0 12,46 6,62 -6,58 -2,48 14,50 66,54; 48,8 44,100",  # looped corner
+        "28,0 10,52 0,66 -9,60 -2,50 62,60; 44,34 40,100",  # looped corner, short stem
+        "8,4 2,48! 42,50 56,32 58,8 52,2 47,30 44,100",  # in one go, looped at the right
+        "42,0 0,58! 50,60 60,50 52,43 47,56 44,100",  # closed, in one go, looped at the right
+        "40,4 0,58! 60,58! 44,28! 42,100",  # closed, in one go
+        "3,4 0,54! 52,54; 38,0 38,100",  # open, narrow
+        "14,0 0,50! 88,50; 60,6 56,100",  # open, wide
+        "14,0 0,68! 66,68; 46,30 44,100",  # open, low bar
+        "22,0 8,28 2,56! 66,55; 46,28 42,100",  # open, curved arm
+        "10,28 2,64! 60,64; 44,0 42,100",  # stem above the arm
+        "16,18 0,56! 62,50; 48,0 34,100",  # stem above the arm, slanted
+        "10,0 0,34! 62,34; 42,2 38,100",  # stem far below the bar
+        "34,0 0,42! 60,42; 40,0 38,100",  # closed, stem far below the bar
+        "26,6 0,44! 60,44; 46,0 40,100",  # stem above the arm, small
+        "18,0 2,76! 62,72; 40,48 38,100",  # open, very low bar
+        "32,14 0,60! 64,60; 40,0 40,100",  # closed, stem above
     ),
     5: (
         "56,2 14,2! 8,44! 34,36 58,54 54,84 28,100 0,90",
@@ -69,6 +116,15 @@ DIGITS: dict[int, tuple[str, ...]] = {
         "52,0 6,0! 6,44! 46,44 54,64 48,94 4,100",
         "60,0 20,4! 12,42! 40,44 50,64 38,90 0,100",
         "18,0 10,40! 36,34 58,52 50,88 22,100 0,88; 18,0 40,6 62,-4",
+        "12,4 8,42! 36,36 54,56 50,86 26,100 0,90; 12,4 36,2",  # short flag
+        "34,2 14,2! 8,46! 36,40 54,62 48,90 22,100 0,90",  # short flag, in one go
+        "14,8 10,46! 36,40 54,60 48,88 22,100 0,92; 24,4 46,0",  # detached short flag
+        "16,14 10,48! 36,44 52,64 46,90 22,100 0,94; 26,6 42,2",  # detached shorter flag
+        "56,4 26,2 12,10 8,30 14,44 36,44 52,60 50,84 26,100 0,90",  # rounded
+        "50,2 24,4 12,18 14,36 34,44 50,60 46,88 24,100 2,92",  # rounded, narrow
+        "14,2 8,42! 34,36 54,54 52,84 26,100 0,88; 14,2 32,7 56,-3",  # wavy flag
+        "18,4 12,37! 38,34 56,56 50,88 24,100 0,90; 18,5 36,2",  # short neck and flag
+        "12,16 10,44! 36,38 54,58 48,88 22,100 0,92; 30,4 50,0",  # flag far from the neck
     ),
     6: (
         "50,4 24,20 6,56 10,88 32,100 54,86 52,62 30,54 8,70",
@@ -77,6 +133,9 @@ DIGITS: dict[int, tuple[str, ...]] = {
         "58,12 44,0 18,18 4,60 14,96 42,98 56,76 42,54 16,58 6,72",
         "36,0 6,42 2,76 22,100 52,92 58,62 40,44 12,52 3,66",
         "14,0 4,44 6,86 26,100 48,86 46,62 26,56 6,72",
+        "46,0 10,60 4,82 18,100 42,94 46,76 32,64 8,76",  # long straight stem
+        "24,0 4,66 6,92 26,100 44,88 40,70 22,64 6,78",  # long steep stem
+        "40,0 14,44 4,80 16,100 38,94 38,78 22,72 6,84",  # small bowl
     ),
     7: (
         "0,4 58,4! 36,46 22,100",
@@ -88,6 +147,17 @@ DIGITS: dict[int, tuple[str, ...]] = {
         "0,0 60,0! 26,100; 22,56 56,44",
         "0,8 40,2 54,8 46,36 26,100",
         "0,2 52,0! 46,50 44,100; 22,48 64,46",
+        "2,24 4,4! 22,0 42,9 62,2! 42,46 30,100; 18,53 60,48",  # crossed, wavy bar with serif
+        "2,20 0,8 12,2 36,8 60,0! 38,48 28,100; 18,55 58,46",  # crossed, hooked bar
+        "0,4 58,2! 32,100; 14,54 30,48 44,54 62,46",  # crossed by a wave
+        "2,14 4,2! 60,2! 48,28 34,58 28,100; 16,60 56,50",  # crossed, curved stem
+        "0,26 2,4! 58,4! 22,100",  # long serif
+        "0,26 4,2! 60,2! 28,100; 14,56 60,52",  # crossed, long serif
+        "0,3 58,0! 34,100; 18,66 60,38",  # crossed, steep cross bar
+        "0,2 42,2! 28,100; 8,52 50,47",  # crossed, narrow
+        "0,18 10,2 36,6 60,2 44,40 30,70 24,100",  # round corner, hooked
+        "0,4 58,2! 30,100; 12,45 62,38",  # crossed above the middle
+        "6,16 -3,15 0,4 14,2 36,9 60,0! 36,50 28,100; 14,60 56,46",  # crossed, looped bar
     ),
     8: (
         "52,14 30,0 8,14 16,38 42,56 52,80 30,100 6,84 14,58 40,40 52,16",
@@ -96,6 +166,8 @@ DIGITS: dict[int, tuple[str, ...]] = {
         "28,46 8,28 20,2 46,6 46,30 28,46 6,62 6,90 30,100 54,88 48,60 28,46",
         "50,8 20,2 8,20 50,76 36,100 8,92 8,72 54,16",
         "26,0 12,8 12,26 26,36 42,26 42,8 26,0; 26,36 2,50 0,84 28,100 56,84 54,50 26,36",
+        "60,0 36,32 10,62 6,88 26,100 46,86 40,58 14,34 8,14 20,2 36,8",  # open top
+        "50,8 30,0 8,12 18,36 44,56 52,82 30,100 6,86 12,62 42,38 62,4",  # flourish at the top
     ),
     9: (
         "50,10 28,0 4,14 6,42 28,50 50,30 52,4! 50,100",
@@ -106,12 +178,22 @@ DIGITS: dict[int, tuple[str, ...]] = {
         "28,0 4,12 4,38 26,48 48,36 48,10 28,0; 50,4 46,100",
         "46,8 22,0 2,20 16,42 44,24 48,4! 40,60 34,100",
         "46,12 24,0 4,18 14,40 36,36 48,14! 46,50 54,78 30,100 0,90",
+        "44,4 20,0 2,18 12,40 34,40 46,20 44,4! 44,100",  # round loop and straight leg
+        "42,6 18,0 2,20 14,40 34,34 43,6! 30,100",  # round loop and slanted leg
+        "50,8 24,0 2,20 12,46 38,42 51,8! 48,84 54,98 68,94",  # foot to the right
+        "50,6 22,0 2,20 12,46 38,42 51,6! 49,99; 26,99 72,98",  # serif
+        "50,10 26,0 4,18 12,42 38,38 50,10! 52,72 36,98 8,98 -4,86",  # hooked
+        "48,10 24,0 2,16 10,38 36,36 48,10! 50,78 30,100 2,96 -12,82",  # hooked far to the left
+        "46,12 30,2 8,12 6,36 28,46 48,30 50,12 50,60 36,90 8,100",  # round all over
+        "42,36 24,45 4,33 8,10 30,0 48,16 48,60 34,92 8,99",  # open loop, in one go
+        "50,10 26,0 4,16 12,40 38,36 50,10! 54,76 34,100 6,95 2,80",  # hooked and turned up
+        "44,8 26,0 7,12 13,38 36,34 46,8! 52,60 36,98 8,97 -4,86",  # small loop, hooked
     ),
 }
-"""At least six glyphs for each digit, each as likely as the others."""
+"""At least eight glyphs for each digit, each as likely as the others."""
 
 OTHERS: tuple[str, ...] = (
-    "0,100 34,0! 68,100; 14,64 54,64",  # A
+    "0,100 40,0! 80,100; 18,58 62,58",  # A
     "56,0 4,0! 4,100! 58,100; 4,48 46,48",  # E
     "60,4 24,0 10,26 32,46! 4,62 10,94 40,100 62,88",  # E, round
     "56,0 6,0! 6,100; 6,46 44,46",  # F
@@ -123,7 +205,7 @@ OTHERS: tuple[str, ...] = (
     "2,0 2,100! 54,98",  # L
     "4,0 4,100; 4,8 34,2 52,24 34,48 4,46",  # P
     "50,0 50,100; 50,56 26,40 4,68 22,98 50,82",  # d
-    "4,20 24,2 50,14 42,40 28,56 28,74; 28,94 29,100",  # question mark
+    "4,20 24,2 50,12 42,34 28,48 28,62; 28,97 29,100",  # question mark
     "0,0 22,100! 42,30! 62,100! 84,0",  # W
     "0,0 62,100; 62,0 0,100",  # X
     "0,0 32,100! 64,0",  # V
@@ -163,5 +245,7 @@ OTHERS: tuple[str, ...] = (
 )
 """Figures that are not digits and do not resemble one.
 
-The letters l, o, I, O, S, Z, B, D, G, C, J, U, T, Y, a, q, g, b and z are left out because they resemble digits.
+Letters that resemble digits are left out: B, C, D, G, I, J, O, S, T, U, Y, Z, a, b, g, i, l, o, q, s, y and z, and the Greek
+alpha, gamma, delta and Lambda. Circles are left out too. Nobody can tell these from digits in a picture, so a network may take
+them for digits.
 """
