@@ -153,7 +153,9 @@ def test_exif_orientation_is_followed(kind: str, largest: int, monkeypatch: pyte
         exif[0x0112] = orientation
         turned = COLOURED if turn is None else COLOURED.transpose(turn)
         options: dict[str, int] = {"WEBP": {"lossless": 1}, "JPEG": {"quality": 95}}.get(kind, {})
-        colours = decode_picture(save(turned, kind, exif=exif, **options))
+        data = save(turned, kind, exif=exif, **options)
+        # a TIFF file is decoded in another process, which has the usual size
+        colours = decode_picture(Image.open(io.BytesIO(data)) if kind == "TIFF" else data)
         assert colours.shape == upright.shape
         # made smaller from the other end, so shifted by a fraction of a pixel
         assert alike(colours, upright) > 0.97, orientation

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 import seesum
 from digits import BARRED_SEVEN, FIVE, FLAG, FOUR, SEVEN, Strokes, alike, draw_strokes, move_strokes
@@ -34,7 +35,9 @@ def test_a_drawing_becomes_the_image_that_its_picture_becomes(name: str, width: 
     picture = prepare_picture(draw_strokes(strokes, width=width))
     assert drawing.image.shape == (28, 28)
     assert drawing.image.dtype == np.uint8
-    assert alike(drawing.image, picture.image) > (0.9 if width < 10 else 0.8)  # the picture's lines have no round ends
+    # a digit may move by half a pixel, because its box may end in another pixel; the picture's lines have no round ends
+    blurred = [ndimage.gaussian_filter(one.image.astype(float), 0.7) for one in (drawing, picture)]
+    assert alike(*blurred) > (0.9 if width < 10 else 0.8)
     assert drawing.digits_found == picture.digits_found == 1
     answer = hand.read_strokes(with_width(strokes, width), add=6)
     assert (answer.digit, answer.sum) == (digit, digit + 6)

@@ -66,7 +66,7 @@ def test_it_decodes_and_prepares_to_the_bit(process: DecodingProcess, kind: str,
         np.testing.assert_array_equal(np.frombuffer(levels, np.float32).reshape(values["shape"]), colours)
     values, levels = process.ask(PREPARE, data, 3, 784)
     prepared = prepare_picture(data)
-    assert values == {"digits_found": prepared.digits_found, "pixels": 700 * 500}
+    assert values == {"digits_found": [prepared.digits_found], "pixels": 700 * 500}
     assert levels == prepared.image.tobytes()
 
 
@@ -111,7 +111,7 @@ def test_one_that_hangs_or_dies_or_lies_is_replaced() -> None:
     process.start()
     os.kill(find_id(process), signal.SIGKILL)  # while it waits
     time.sleep(0.05)
-    assert process.ask(PREPARE, SEVEN_PNG, 3, 784)[0]["digits_found"] == 1
+    assert process.ask(PREPARE, SEVEN_PNG, 3, 784)[0]["digits_found"] == [1]
     with pytest.raises(BrokenDecoderError):
         process.ask(PREPARE, SEVEN_PNG, 3, 783)  # more bytes than expected
     process.close()
@@ -138,7 +138,7 @@ def test_it_is_bounded_quiet_and_without_torch(process: DecodingProcess) -> None
     assert "onnx" not in (folder / "maps").read_text()
     os.kill(find_id(process), signal.SIGTERM)  # as systemd does to all processes of a service, before the server has finished
     os.kill(find_id(process), signal.SIGINT)
-    assert process.ask(PREPARE, SEVEN_PNG, 3, 784)[0]["digits_found"] == 1
+    assert process.ask(PREPARE, SEVEN_PNG, 3, 784)[0]["digits_found"] == [1]
 
 
 ORPHAN = """

@@ -7,9 +7,15 @@ Read the files in this order:
 - ``processes.py``: a process that decodes pictures and can be killed
 - ``opening.py``: opens a picture's file within limits
 - ``decoding.py``: any of these -> colours; the only place that decodes pictures
-- ``segmentation.py``: which pixels are ink: illumination, threshold, ruled lines, groups of strokes
-- ``location.py``: a picture -> candidates: ink that may be a digit
+- ``segmentation.py``: which pixels are ink: illumination, threshold, connected parts
+- ``lines.py``: ink without the ruled lines of its paper
+- ``groups.py``: strokes that belong to one digit
+- ``candidates.py``: what a candidate is: ink that may be a digit
+- ``rims.py``: ink along the rim: a digit that was cut close, or the edge of a desk
+- ``location.py``: a picture -> candidates: ink that may be a digit, searched on any paper
+- ``plain.py``: the same at once, where the paper is plain
 - ``cutout.py``: one candidate -> the strokes of its digit, at one size
+- ``widths.py``: strokes as wide as MNIST's
 - ``preprocessing.py``: all of these steps: a picture -> the 28x28 that a network expects
 - ``drawings.py``: the strokes of a drawing -> the 28x28, without a search for a digit
 - ``worker.py``: what that other process does: decode and prepare

@@ -31,7 +31,8 @@ SECONDS = 5.0
 READ_IN_BLOCKS = ("PNG", "JPEG", "MPO")
 """Formats whose decoders read their file block by block, with bounded work for each block."""
 SMALL_BYTES, SMALL_PIXELS = 2**16, 2**18
-"""A file with no more bytes and pixels is decoded in this process, whatever its format: that takes seconds at the worst."""
+"""A file with no more bytes and pixels is decoded in this process: that takes seconds at the worst. A TIFF is not, since its
+decoder writes to the terminal."""
 FAINT_LEVELS = 32
 """Opaque parts within this many levels of white cannot be seen on white paper."""
 PROCESS = DecodingProcess()
@@ -94,7 +95,8 @@ def _decode_within_limits(source: Path | bytes, name: str) -> Plane:
             return _decode_within_limits(file.read(), name)
         length = file.seek(0, io.SEEK_END)
         file.seek(0)
-        if read_header(file.read(16)).kind in READ_IN_BLOCKS or length <= SMALL_BYTES:
+        kind = read_header(file.read(16)).kind
+        if kind in READ_IN_BLOCKS or (length <= SMALL_BYTES and kind != "TIFF"):
             with open_image(cast(IO[bytes], TimedFile(file, SECONDS)), name) as image:
                 if image.format in READ_IN_BLOCKS or image.width * image.height <= SMALL_PIXELS:
                     return decode_opened(image, name)

@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from scipy import ndimage
 
 from seesum.data.idx import BOX
+from seesum.reading.candidates import measure_thinness
 from seesum.reading.cutout import BENCH, Area, join_strokes
 from seesum.reading.decoding import Plane
-from seesum.reading.location import LIKENESS, measure_thinness
+from seesum.reading.location import LIKENESS
 from seesum.reading.pictures import PictureError
-from seesum.reading.preprocessing import Prepared, centre_by_mass, fit_into_box, normalise_stroke_width
+from seesum.reading.preprocessing import Prepared, centre_by_mass, fit_into_box
 from seesum.reading.segmentation import Box
+from seesum.reading.widths import normalise_stroke_width
 
 Drawing = Sequence[Sequence[Sequence[float]] | NDArray[Any]]
 """Strokes in their order. A stroke is a list of points [x, y] or [x, y, width], or an array [N, 2] or
@@ -58,8 +60,8 @@ def prepare_strokes(strokes: Drawing) -> Prepared:
             break
         area = closer
     evened = normalise_stroke_width(found.ink, found.mask)
-    rows, columns = ndimage.find_objects(found.mask.astype(np.int8))[0]
-    blot = measure_thinness(found.mask[rows, columns]) < LIKENESS
+    rows, columns = (np.flatnonzero(found.mask.any(axis)) for axis in (1, 0))
+    blot = measure_thinness(found.mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]) < LIKENESS
     steps = {"ink": found.ink, "digit": found.mask, "strokes": evened}
     return Prepared(centre_by_mass(fit_into_box(evened)), 0 if blot else digits, steps)
 
@@ -84,8 +86,13 @@ def ink_traces(traces: Sequence[Trace], area: Area) -> tuple[Plane, Box]:
         for start, stop, wide in zip(points, points[1:], widths[1:], strict=False):
             pen.line((start, stop), wide)
     middle = np.asarray(lines)
-    away, nearest = ndimage.distance_transform_edt(middle == 0, return_indices=True)
-    ink = (middle[tuple(nearest)] / 2 - away + 0.5).clip(0, 1).astype(np.float32)
+    away, nearest = cv2.distanceTransformWithLabels(
+        (middle == 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    # every pixel of a line has a label of its own, and the others have that of the nearest one
+    widths = np.zeros(int(nearest.max()) + 1, np.float32)
+    widths[nearest[middle > 0]] = middle[middle > 0]
+    ink = (widths[nearest] / 2 - away + 0.5).clip(0, 1).astype(np.float32)
     return ink, (slice(RIM, RIM + height), slice(RIM, RIM + width))
 
 

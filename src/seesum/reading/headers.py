@@ -40,6 +40,8 @@ def read_header(data: bytes) -> Header:
         return _make_header("BMP", data[18:22], data[22:26])
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return _read_webp(data)
+    if data.startswith((b"II", b"MM")):
+        return Header("TIFF")
     return Header("")
 
 

@@ -1,41 +1,42 @@
-"""Find where in a picture a digit may be: groups of strokes of either polarity, most digit-like first. numpy and scipy."""
+"""Find where in a picture a digit may be: groups of strokes of either polarity, most digit-like first. numpy and OpenCV."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
+import cv2
 import numpy as np
-from scipy import ndimage
 
+from seesum.reading.candidates import Candidate, measure_thinness
 from seesum.reading.decoding import Plane
+from seesum.reading.groups import group_strokes, measure_extent
+from seesum.reading.lines import remove_ruled_lines
+from seesum.reading.rims import UNFRAMED, find_rim, list_contacts, measure_contact
 from seesum.reading.segmentation import (
     EIGHT,
     Box,
     Mask,
+    Parts,
+    blur,
+    count_levels,
     estimate_background,
-    group_strokes,
+    find_quantile,
+    grow,
+    label_parts,
+    make_levels,
     measure_contrast,
-    measure_extent,
     measure_noise,
-    measure_stroke_width,
-    remove_ruled_lines,
+    shrink,
     threshold_ink,
 )
 
 FAINTEST_INK = 0.06
 """The strongest ink must differ from the paper by this share of its brightness, or the picture counts as blank."""
-WINDOWS = (0.08, 0.16, 0.32, 0.64)
-"""Stroke widths that are tried, as shares of the picture's shorter side."""
-RIM = 0.04
-"""Width of the rim as a share of the picture's shorter side. Ink inside the rim is not a digit."""
-ALONG_RIM = 0.5
-"""A digit may touch the rim along this share of its size, as the bar of a 7 may. The edge of a desk touches it for longer."""
-UNFRAMED = 32
-"""Up to this many pixels of the shorter side, the rim is not checked: the picture is cut close around a digit."""
+WINDOWS = (0.32, 0.16, 0.64, 0.08)
+"""Stroke widths that are tried, as shares of the picture's shorter side, until a candidate is clear."""
 FRAME = 0.25
 """Width of the frame around a digit that should be paper, as a share of the digit's longer side."""
-THICK = 0.33
-"""Strokes are thick for a digit from this width on, as a share of its longer side."""
 SHARP = 0.3
 """Share of the ink's depth that lies between neighbouring pixels at its outline. Less is the edge of a soft shadow."""
 FAINTEST_OUTLINE = 0.03
@@ -47,33 +48,27 @@ LIKENESS = 0.3
 BESIDE = 0.3
 """From this share of the best candidate's score on, another one is a digit too. At 0.2 single digits begin to be counted as
 two."""
-MOST_GROUPS = 12
+MOST_GROUPS = 8
 """At most this many groups of strokes, the largest, are scored. Noise makes hundreds of tiny ones."""
+SMALLEST_GROUP = 0.05
+"""Groups are scored from this share of the picture's shorter side on, unless there is none so large."""
+CLEAR_LIKENESS, CLEAR_LEAD = 0.8, 3.0
+"""A candidate of this likeness, with so many times the score of the best one of the other polarity, is clear."""
+NOISY = 0.8
+"""Grey levels of noise from which on a picture is blurred a little first."""
+SAME = 0.02
+"""Two masks that differ by less than this share of their ink hold the same candidates, and the second is left out."""
 
 
-class Candidate(NamedTuple):
-    """Ink that may be a digit."""
+class View(NamedTuple):
+    """A picture in one polarity, with the paper that one window finds."""
 
-    box: Box
-    """The box around it."""
-    ink: Mask
-    """[h, w] of the box: which of its pixels belong to this ink."""
-    shape: tuple[int, ...]
-    """(H, W) of the picture in which it was found."""
+    dark: Plane
+    """[H, W] grey levels, in which ink is darker than paper."""
+    paper: Plane
+    """[H, W] grey levels of the paper under the ink."""
     bright: bool
-    """Whether the ink is brighter than the paper."""
-    score: float
-    """Candidates are ranked by this: how much the ink stands out, times how much it looks like a digit."""
-    likeness: float
-    """How much it looks like a digit, 0..1."""
-
-    def shares(self, other: Candidate) -> float:
-        """Return the intersection of both boxes as a share of the box around both, 0..1."""
-        shared, both = 1.0, 1.0
-        for a, b in zip(self.box, other.box, strict=True):
-            shared *= max(0, min(a.stop, b.stop) - max(a.start, b.start))
-            both *= max(a.stop, b.stop) - min(a.start, b.start)
-        return shared / both
+    """Whether ink is brighter than paper in the picture."""
 
 
 def find_candidates(grey: Plane) -> list[Candidate]:
@@ -82,21 +77,28 @@ def find_candidates(grey: Plane) -> list[Candidate]:
     Both polarities and four stroke widths are tried. The ink of a digit stands out from the paper around it and is thin for
     its size. It does not lie along the rim, and has paper on all sides.
     """
-    if measure_noise(grey) > 1:
-        grey = ndimage.gaussian_filter(grey, 0.8)
+    if measure_noise(grey) > NOISY:
+        grey = blur(grey, 0.8)
     candidates: list[Candidate] = []
-    for window in dict.fromkeys(max(3, round(share * min(grey.shape)) | 1) for share in WINDOWS):
-        for bright in (False, True):
-            dark = grey.max() - grey if bright else grey
-            paper = estimate_background(dark, window)
-            mask, level = threshold_ink(measure_contrast(dark, paper))
-            if level < FAINTEST_INK:
-                continue
-            mask, steepness = drop_rim(mask), _measure_steepness(paper - dark)
-            cleaned = remove_ruled_lines(mask)
-            # a picture cut close around a 1 or a 7 is all line, so both versions are scored
-            for kept in [mask] if cleaned is mask else [cleaned, mask]:
-                candidates += score_groups(kept, dark, paper, steepness, bright)
+    seen: dict[bool, list[Mask]] = {False: [], True: []}
+    for view in _list_views(grey):
+        if not view.bright and _is_clear(candidates):
+            break
+        parts, level = threshold_ink(measure_contrast(view.dark, view.paper))
+        if level < FAINTEST_INK:
+            continue
+        mask = parts.mask
+        if any((mask ^ one).sum() <= SAME * parts.areas.sum() for one in seen[view.bright]):
+            continue
+        seen[view.bright].append(mask)
+        parts = drop_rim(parts)
+        mask = parts.mask
+        cleaned = remove_ruled_lines(mask)
+        steepness = _measure_steepness(view.paper - view.dark)
+        # a picture cut close around a 1 or a 7 is all line, so both versions are scored
+        if cleaned is not mask:
+            candidates += score_groups(label_parts(cleaned), view, steepness)
+        candidates += score_groups(parts, view, steepness)
     distinct: list[Candidate] = []
     for candidate in sorted(candidates, key=lambda one: -one.score):
         if not any(candidate.bright == kept.bright and candidate.shares(kept) > 0.5 for kept in distinct):
@@ -104,55 +106,68 @@ def find_candidates(grey: Plane) -> list[Candidate]:
     return distinct or _take_shape(grey)
 
 
-def drop_rim(mask: Mask) -> Mask:
-    """Remove ink that lies along the rim, unless nothing would be left: edges of desks, tables and pages."""
-    if min(mask.shape) <= UNFRAMED:
-        return mask
-    labels, count = ndimage.label(mask, EIGHT)
-    wide = max(1, round(RIM * min(mask.shape)))
-    inner = labels[wide:-wide, wide:-wide]
-    areas, within = (np.bincount(part.ravel(), minlength=count + 1) for part in (labels, inner))
-    keep = within >= 0.5 * areas
-    keep[0] = False
-    return keep[labels] if keep.any() else mask
+def _is_clear(candidates: list[Candidate]) -> bool:
+    """Return whether one of the candidates so far stands out so much that no other width of strokes needs to be tried."""
+    if not candidates:
+        return False
+    best = max(candidates, key=lambda one: one.score)
+    rival = max((one.score for one in candidates if one.bright != best.bright), default=0.0)
+    stands_out = best.likeness >= CLEAR_LIKENESS and best.score > CLEAR_LEAD * rival
+    return stands_out and not any(list_contacts(best.ink, best.box, best.shape))
 
 
-def score_groups(mask: Mask, dark: Plane, paper: Plane, steepness: Plane, bright: bool) -> list[Candidate]:
-    """Score the groups of strokes of a mask [H, W]: how much each stands out, and how much it looks like a digit.
+def _list_views(grey: Plane) -> Iterator[View]:
+    """Yield a picture in both polarities, with the paper of each window."""
+    views = [(False, grey), (True, float(grey.max()) - grey)]
+    for window in dict.fromkeys(max(3, round(share * min(grey.shape)) | 1) for share in WINDOWS):
+        for bright, dark in views:
+            yield View(dark, estimate_background(make_levels(dark), window), bright)
+
+
+def drop_rim(parts: Parts) -> Parts:
+    """Drop ink that lies along the rim, unless nothing would be left: edges of desks, tables and pages."""
+    shape = parts.labels.shape
+    if min(shape) <= UNFRAMED:
+        return parts
+    wide = find_rim(shape)
+    inner = parts.labels[wide:-wide, wide:-wide]
+    keep = np.bincount(inner.ravel(), minlength=parts.number + 1)[1:] >= 0.5 * parts.areas
+    return parts.select(keep) if keep.any() else parts
+
+
+def score_groups(parts: Parts, view: View, steepness: Plane) -> list[Candidate]:
+    """Score the groups of strokes of ink: how much each stands out, and how much it looks like a digit.
 
     Args:
-        mask: which pixels are ink.
-        dark: grey levels, in which ink is darker than paper.
-        paper: grey levels of the paper under the ink.
-        steepness: how much the depth of the ink changes from pixel to pixel.
-        bright: whether ink is brighter than paper in the picture.
+        parts: the parts of the ink.
+        view: the picture in which it is ink.
+        steepness: how much the depth of the ink changes from pixel to pixel, [H, W].
     """
-    labels, boxes = group_strokes(mask)
+    labels, boxes = group_strokes(parts)
+    shape = labels.shape
     candidates = []
-    for i in sorted((i for i, box in enumerate(boxes) if box), key=lambda i: -measure_extent(boxes[i]))[:MOST_GROUPS]:
-        box = boxes[i]
-        ink = labels[box] == i + 1
+    numbered = [(i, box) for i, box in enumerate(boxes, 1) if box]
+    large = [one for one in numbered if measure_extent(one[1]) > SMALLEST_GROUP * min(shape)]
+    for i, box in sorted(large or numbered, key=lambda one: -measure_extent(one[1]))[:MOST_GROUPS]:
+        ink = labels[box] == i
         size = max(ink.shape)
-        if ink.sum() < 4 or size < 3:
+        if size < 3 or np.count_nonzero(ink) < 4:
             continue
         around = tuple(slice(max(0, part.start - 1), part.stop + 1) for part in box)
-        padded = labels[around] == i + 1
-        outline = ndimage.binary_dilation(padded, EIGHT) & ~ndimage.binary_erosion(padded, EIGHT)
+        padded = labels[around] == i
+        # beyond the rim lies no ink, so that ink along it has an outline there
+        inside = cv2.erode(padded.view(np.uint8), EIGHT, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+        outline = grow(padded) & ~inside.view(np.bool_)
         # nearly all of the outline of ink is steep
         contrast = float(np.quantile(steepness[around][outline], 0.25))
-        depths, light = float(np.median((paper[box] - dark[box])[ink])), float(np.median(paper[box][ink]))
+        paper = view.paper[box][ink]
+        depths, light = float(np.median(paper - view.dark[box][ink])), float(np.median(paper))
         sharp = min(1.0, contrast / max(SHARP * depths, FAINTEST_OUTLINE * light, 1e-6))
-        paper_around = _measure_openness(dark, box, light - depths, light)
-        likeness = sharp * measure_thinness(ink) * paper_around**2 / _measure_contact(ink, box, mask.shape)
-        if score := contrast * float(np.sqrt(size / max(mask.shape))) * likeness:
-            candidates.append(Candidate(box, ink, mask.shape, bright, score, likeness))
+        paper_around = _measure_openness(view.dark, box, light - depths, light)
+        likeness = sharp * measure_thinness(ink) * paper_around**2 / measure_contact(ink, box, shape)
+        if score := contrast * float(np.sqrt(size / max(shape))) * likeness:
+            candidates.append(Candidate(box, ink, shape, view.bright, score, likeness))
     return candidates
-
-
-def measure_thinness(ink: Mask) -> float:
-    """Return 1 if the strokes in a box [h, w] are thin for its size, and less, down to nearly 0, for a blot."""
-    thin = min(1.0, THICK * max(ink.shape) / measure_stroke_width(ink))
-    return float(thin**4)
 
 
 def select_digits(candidates: list[Candidate]) -> list[Candidate]:
@@ -179,14 +194,16 @@ def _take_shape(grey: Plane) -> list[Candidate]:
     """Take everything dark, where it is clearly dark and its outline is steep. Stripes and blots are answered, but not as
     digits.
     """
-    low, high = np.quantile(grey, (0.02, 0.98))
+    counts = count_levels(make_levels(grey))
+    low, high = find_quantile(counts, 0.02), find_quantile(counts, 0.98)
     ink = grey < (low + high) / 2
-    outline = ink & ~ndimage.binary_erosion(ink, EIGHT, border_value=1)
+    outline = ink & ~shrink(ink)
     if high - low < CLEAR_CONTRAST * max(high, 24) or not outline.any():
         return []
-    if np.median(ndimage.morphological_gradient(grey, 3)[outline]) < SHARP * (high - low):
+    if np.median(cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, EIGHT)[outline]) < SHARP * (high - low):
         return []
-    (box,) = ndimage.find_objects(ink.astype(np.int8))
+    rows, columns = np.nonzero(ink)
+    box = slice(int(rows.min()), int(rows.max()) + 1), slice(int(columns.min()), int(columns.max()) + 1)
     return [Candidate(box, ink[box], grey.shape, False, 0.0, 0.0)]
 
 
@@ -195,8 +212,9 @@ def _measure_steepness(depth: Plane) -> Plane:
 
     It uses the depth of the ink, since the edges of desks and shadows are edges of the paper too.
     """
-    steepness = ndimage.morphological_gradient(depth, 3)
-    return np.asarray((steepness - np.median(steepness)).clip(0), np.float32)
+    steepness = np.asarray(cv2.morphologyEx(depth, cv2.MORPH_GRADIENT, EIGHT), np.float32)
+    plain = find_quantile(count_levels(make_levels(steepness)), 0.5)
+    return np.asarray(np.maximum(steepness - plain, 0), np.float32)
 
 
 def _measure_openness(dark: Plane, box: Box, ink: float, paper: float) -> float:
@@ -206,20 +224,6 @@ def _measure_openness(dark: Plane, box: Box, ink: float, paper: float) -> float:
     reach = max(3, round(FRAME * max(part.stop - part.start for part in box)))
     around = tuple(slice(max(0, part.start - reach), part.stop + reach) for part in box)
     inner = tuple(slice(part.start - outer.start, part.stop - outer.start) for part, outer in zip(box, around, strict=True))
-    frame = np.ones(dark[around].shape, bool)
-    frame[inner] = False
-    return float(((dark[around][frame] - ink) / max(paper - ink, 1e-6)).clip(0, 1).mean()) if frame.any() else 1.0
-
-
-def _measure_contact(ink: Mask, box: Box, shape: tuple[int, ...]) -> float:
-    """Return a divisor for the score of ink that lies along the rim or reaches from rim to rim: 1 where it does neither."""
-    if min(shape) <= UNFRAMED:
-        return 1.0
-    rim = max(1, round(RIM * min(shape)))
-    length, spans = 0, False
-    for rows, part, side in ((ink, box[0], shape[0]), (ink.T, box[1], shape[1])):
-        first, last = max(0, rim - part.start), max(0, part.stop - side + rim)
-        length += int(rows[:first].any(0).sum() + rows[len(rows) - last :].any(0).sum())
-        spans = spans or min(first, last) > 0
-    share = length / max(ink.shape)
-    return float((10 if spans else 1) * (1 + 8 * max(0.0, share - ALONG_RIM)))
+    light = ((dark[around] - ink) / max(paper - ink, 1e-6)).clip(0, 1)
+    count = light.size - light[inner].size
+    return float((light.sum() - light[inner].sum()) / count) if count else 1.0

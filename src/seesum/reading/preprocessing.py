@@ -8,25 +8,26 @@ centre of mass in the middle of 28x28, bright ink on black.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
 from seesum.data.idx import BOX, SIDE
-from seesum.reading.cutout import extract_strokes, project_colours
-from seesum.reading.decoding import Plane, decode_picture, read_grey, resize_planes
+from seesum.reading.candidates import Candidate
+from seesum.reading.cutout import extract_strokes, find_projection
+from seesum.reading.decoding import Plane, decode_picture, read_grey
 from seesum.reading.location import find_candidates, select_digits
 from seesum.reading.pictures import FEW_LEVELS, Picture, PictureError, name_picture
-from seesum.reading.segmentation import (
-    EIGHT,
-    Mask,
-    measure_stroke_width,
-)
+from seesum.reading.plain import find_plain
+from seesum.reading.segmentation import blur
+from seesum.reading.widths import normalise_stroke_width
 
+MOST_IMAGES = 2
+"""A picture is prepared in at most so many ways."""
 COARSE_PIXELS = 240 * 180
 """Pixels of the copy in which digits are searched."""
 SMALL = 32
@@ -35,8 +36,6 @@ LOOKS = (0.0, 1.2)
 """Blurs of the small copy, in its pixels. Where no ink is found, it may be so faint that it falls apart in the noise."""
 MOST_CANDIDATES = 3
 """At most this many candidates are tried, until one holds ink."""
-THINNEST, THICKEST = 2.2, 4.4
-"""Stroke widths in pixels of the 28x28 that are left as they are. MNIST's own is 3.0 +- 0.7, measured in this way."""
 
 
 class BlankError(PictureError):
@@ -54,6 +53,8 @@ class Prepared:
     ink that comes closest."""
     steps: dict[str, NDArray[Any]] = field(default_factory=dict)
     """The result of each step by its name, in order: planes [H, W] or colours [H, W, 3]."""
+    others: tuple[Prepared, ...] = ()
+    """The same picture with ink and paper exchanged, where the steps leave it open which is which. The network decides."""
 
 
 def prepare_picture(picture: Picture) -> Prepared:
@@ -83,20 +84,37 @@ def prepare_colours(colours: Plane, name: str) -> Prepared:
     if (prepared := _take_colours(colours)) is not None:
         return prepared
     steps: dict[str, NDArray[Any]] = {"picture": colours}
-    grey = colours[:, :, 0]
+    coarse = _reduce(colours)
+    projection = find_projection(coarse)
+    grey = steps["grey"] = projection.apply(coarse)
+    if plain := find_plain(grey):
+        whole = grey if grey.shape == colours.shape[:2] else projection.apply(colours)
+        ways = [one for candidate in plain if (one := _prepare_candidate(whole, candidate, steps))]
+        if ways:
+            return replace(ways[0], others=tuple(ways[1:]))
     if max(grey.shape) <= SMALL:
         colours = add_margin(colours)
-    grey = steps["grey"] = project_colours(_reduce(colours))
-    for blur in LOOKS:
-        candidates = find_candidates(ndimage.gaussian_filter(grey, blur) if blur else grey)
+        grey = steps["grey"] = find_projection(colours).apply(colours)
+    if projection.weights is None:
+        colours = np.ascontiguousarray(colours[:, :, 0])
+    for deviation in LOOKS:
+        candidates = find_candidates(blur(grey, deviation))
         digits = select_digits(candidates)
         found = len(digits)
         for candidate in (digits or candidates)[:MOST_CANDIDATES]:
-            strokes = extract_strokes(colours, candidate, steps)
-            if strokes is not None:
-                evened = steps["strokes"] = normalise_stroke_width(strokes.ink, strokes.mask)
-                return Prepared(centre_by_mass(fit_into_box(evened)), max(found, strokes.digits) if found else 0, steps)
+            if one := _prepare_candidate(colours, candidate, steps):
+                return replace(one, digits_found=max(found, one.digits_found) if found else 0)
     raise BlankError(f"{name} holds no ink: it is blank, or nearly so; give one with a digit that stands out")
+
+
+def _prepare_candidate(colours: Plane, candidate: Candidate, steps: dict[str, NDArray[Any]]) -> Prepared | None:
+    """Prepare the digit of a candidate, after the steps so far; None where there is no ink after all."""
+    steps = dict(steps)
+    strokes = extract_strokes(colours, candidate, steps)
+    if strokes is None:
+        return None
+    evened = steps["strokes"] = normalise_stroke_width(strokes.ink, strokes.mask)
+    return Prepared(centre_by_mass(fit_into_box(evened)), strokes.digits, steps)
 
 
 def _take_grey(picture: Picture) -> Prepared | None:
@@ -138,30 +156,14 @@ def add_margin(colours: Plane) -> Plane:
     return wider
 
 
-def normalise_stroke_width(ink: Plane, mask: Mask) -> Plane:
-    """Return the digit's ink 0..1 with strokes no thinner and no thicker than MNIST's."""
-    rows, columns = np.nonzero(mask)
-    window = np.s_[max(0, rows.min() - 2) : rows.max() + 3, max(0, columns.min() - 2) : columns.max() + 3]
-    near = ndimage.binary_dilation(mask[window], EIGHT, 2)
-    soft = np.where(near, ((ink[window] - 0.2) / 0.6).clip(0, 1), 0).astype(np.float32)
-    unit = max(soft.shape) / BOX
-    soft = np.pad(soft, round(3 * unit))
-    wide = measure_stroke_width(soft > 0.5) / unit
-    change = (float(np.clip(wide, THINNEST, THICKEST)) - wide) * unit / 2
-    if abs(change) < 0.25:
-        return soft
-    inside = ndimage.distance_transform_edt(soft > 0.5) - ndimage.distance_transform_edt(soft <= 0.5)
-    return np.asarray((inside + change + 0.5).clip(0, 1), np.float32)
-
-
 def fit_into_box(strokes: Plane) -> Plane:
     """Scale the ink's bounding box so that its longer side is 20 pixels, with its strongest ink at 255."""
-    rows, columns = np.nonzero(strokes > 0.3)
-    box = strokes[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    rows, columns = (np.flatnonzero((strokes > 0.3).any(axis)) for axis in (1, 0))
+    box = strokes[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     height, width = box.shape
     scale = BOX / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    fitted = np.asarray(Image.fromarray(box).resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC))
+    fitted = cv2.resize(box, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     return (fitted * (255 / max(float(fitted.max()), 1e-6))).clip(0, 255).astype(np.float32)
 
 
@@ -171,7 +173,8 @@ def centre_by_mass(fitted: NDArray[np.float32]) -> NDArray[np.uint8]:
     MNIST has it there: (13.99, 14.00) +- 0.29 over its first 3,000 training images, counting pixels from 0.
     """
     height, width = fitted.shape
-    centre = ndimage.center_of_mass(fitted)
+    mass = max(float(fitted.sum()), 1e-6)
+    centre = [float(fitted.sum(1 - axis) @ np.arange(fitted.shape[axis])) / mass for axis in (0, 1)]
     top = int(np.clip(round(SIDE / 2 - centre[0]), 0, SIDE - height))
     left = int(np.clip(round(SIDE / 2 - centre[1]), 0, SIDE - width))
     image = np.zeros((SIDE, SIDE), np.uint8)
@@ -186,7 +189,7 @@ def _reduce(colours: Plane) -> Plane:
     if scale == 1.0:
         return colours
     size = (max(1, round(width / scale)), max(1, round(height / scale)))
-    return resize_planes(colours, size, Image.Resampling.BOX)
+    return np.asarray(cv2.resize(colours, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _is_prepared(grey: NDArray[Any]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -180,8 +180,20 @@ class Reader:
     @with_own_torch_settings
     def answer_prepared(self, prepared: Sequence[Prepared], addends: Digits) -> list[Answer]:
         """Answer N pictures that ``prepare_picture`` has prepared, with addends [N]."""
-        digit_p, sum_p = self._compute(np.stack([one.image for one in prepared]), addends)
-        return [self._decide(*row) for row in zip(digit_p, sum_p, (one.digits_found for one in prepared), strict=True)]
+        settled = self.settle(prepared)
+        digit_p, sum_p = self._compute(np.stack([one.image for one in settled]), addends)
+        return [self._decide(*row) for row in zip(digit_p, sum_p, (one.digits_found for one in settled), strict=True)]
+
+    @with_own_torch_settings
+    def settle(self, prepared: Sequence[Prepared]) -> list[Prepared]:
+        """Return prepared pictures with one way each: of several, the one whose digit is most certain."""
+        settled = list(prepared)
+        for row, one in enumerate(prepared):
+            if one.others:
+                ways = (one, *one.others)
+                digit_p, _ = self._compute(np.stack([way.image for way in ways]), np.zeros(len(ways), np.int64))
+                settled[row] = replace(ways[int(digit_p.max(1).argmax())], others=())
+        return settled
 
     def _compute(self, images: Images, addends: Digits) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Compute the probabilities of both outputs, [N, 10] and [N, S], from images uint8 [N, 28, 28] and addends [N]."""

@@ -51,8 +51,8 @@ def answer(question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes
         data: bytes.
 
     Returns:
-        For ``decode``, the shape and the colours. Otherwise the number of digits found, the pixels of the file, and the 28x28
-        image. For a picture that is refused, the sentence and the name of its error.
+        For ``decode``, the shape and the colours. Otherwise the pixels of the file, and for each way of preparing it the number
+        of digits found and the 28x28 image. For a picture that is refused, the sentence and the name of its error.
     """
     used = 0
     try:
@@ -74,7 +74,9 @@ def answer(question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes
             prepared = prepare_colours(colours, NAME)
     except PictureError as error:
         return {"error": str(error), "kind": type(error).__name__, "pixels": used}, b""
-    return {"digits_found": prepared.digits_found, "pixels": used}, prepared.image.tobytes()
+    ways = (prepared, *prepared.others)
+    found = [way.digits_found for way in ways]
+    return {"digits_found": found, "pixels": used}, b"".join(way.image.tobytes() for way in ways)
 
 
 def _set_timer(seconds: float) -> None:

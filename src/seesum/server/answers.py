@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from seesum.data.idx import SIDE
 from seesum.reading.headers import read_header
 from seesum.reading.opening import MOST_SCANS, FormatError, LargePictureError, open_image
 from seesum.reading.pictures import PictureError
-from seesum.reading.preprocessing import Prepared, take_prepared
+from seesum.reading.preprocessing import MOST_IMAGES, Prepared, take_prepared
 from seesum.reading.processes import BrokenDecoderError, DecodingProcess
 from seesum.reading.reader import Answer, Reader
 from seesum.server.limits import Limits, RequestError
@@ -88,7 +89,7 @@ class Answerer:
         if not isinstance(data, bytes):
             todo, data = {"do": "strokes"}, json.dumps(data).encode()
         try:
-            values, image = process.ask(todo, data, self.limits.decoding, SIDE * SIDE)
+            values, levels = process.ask(todo, data, self.limits.decoding, MOST_IMAGES * SIDE * SIDE)
         except TimeoutError:
             sentence = f"the image takes more than {self.limits.decoding:g} seconds to decode; send a smaller one, or a PNG"
             return RequestError(422, sentence), 0
@@ -97,7 +98,9 @@ class Answerer:
         used = int(values["pixels"])
         if "error" in values:
             return self._refuse(values), used
-        return Prepared(np.frombuffer(image, np.uint8).reshape(SIDE, SIDE), int(values["digits_found"])), used
+        images = np.frombuffer(levels, np.uint8).reshape(-1, SIDE, SIDE)
+        first, *others = (Prepared(*way) for way in zip(images, map(int, values["digits_found"]), strict=True))
+        return replace(first, others=tuple(others)), used
 
     def answer(self, questions: Questions, prepared: Sequence[Prepared | RequestError]) -> list[Reply]:
         """Answer prepared pictures. If one could not be prepared, its error is the reply, and the others are still answered."""
@@ -110,8 +113,9 @@ class Answerer:
             ]
             if some:
                 reader, addends = self.readers[network], np.array([question.addend for _, question, _ in some])
-                answers = reader.answer_prepared([one for _, _, one in some], addends)
-                for (place, question, one), answer in zip(some, answers, strict=True):
+                settled = reader.settle([one for _, _, one in some])
+                answers = reader.answer_prepared(settled, addends)
+                for (place, question, _), one, answer in zip(some, settled, answers, strict=True):
                     replies[place] = self._encode(question, one.image, answer)
         return replies
 

@@ -103,16 +103,17 @@ def predict(
             return []
     else:
         inputs = _sample_test_images(found, random, add, seed, data)
-    answers = reader.answer_prepared(inputs.prepared, inputs.addends)
+    settled = reader.settle(inputs.prepared)
+    answers = reader.answer_prepared(settled, inputs.addends)
     rows = zip(inputs.names, map(int, inputs.addends), answers, inputs.digits, strict=True)
     predictions = [Prediction(*row) for row in rows]
     captions, wrong = zip(*(_caption(prediction, reader.operation) for prediction in predictions), strict=True)
     if plot_file is not None:
-        save_figure(draw_grid(np.stack([prepared.image for prepared in inputs.prepared]), captions, wrong), plot_file)
+        save_figure(draw_grid(np.stack([prepared.image for prepared in settled]), captions, wrong), plot_file)
     if explain_file is not None:
         explanations = [
             _explain(prepared, answer, caption, reader)
-            for prepared, answer, caption in zip(inputs.prepared, answers, captions, strict=True)
+            for prepared, answer, caption in zip(settled, answers, captions, strict=True)
         ]
         save_figure(draw_explanations(explanations, reader.operation), explain_file)
     return predictions
