@@ -1,4 +1,4 @@
-"""Make figures as ink 0..1 at any size and with any pen: validation images of MNIST, handwriting fonts, and other shapes.
+"""Make digits as ink 0..1 at any size and with any pen: validation images of MNIST, and handwriting fonts.
 
 Twins are not trained on the 12,000 validation images, and no test image is among them. Debian has the fonts: fonts-breip,
 fonts-kristi, fonts-rufscript, fonts-sjfonts.
@@ -27,8 +27,8 @@ HANDWRITING = ("breip", "delphine", "kristi", "rufscript010", "stevehand")
 """Fonts that were written with a pen. Other fonts that are called handwriting consist of outlines."""
 UNCOVERED = 0.01
 """Share of a digit's ink that may stay uncovered when a pen of its own width moves along the middle of its strokes."""
-LETTERS = "AEFHKMNRWaehkmw"
-"""Letters that look like no digit."""
+ENLARGED = 112
+"""Side of an enlarged digit in pixels: four times that of MNIST."""
 
 
 @cache
@@ -57,7 +57,7 @@ def thin_strokes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def enlarge_digit(image: NDArray[np.uint8]) -> Grey:
     """Return an image of MNIST at four times its size, with smooth edges."""
-    large = np.asarray(Image.fromarray(image).resize((112, 112), Image.Resampling.BICUBIC), np.float64)
+    large = np.asarray(Image.fromarray(image).resize((ENLARGED, ENLARGED), Image.Resampling.BICUBIC), np.float64)
     return np.asarray(ndimage.gaussian_filter(large, 1.5))
 
 
@@ -88,14 +88,27 @@ def draw_digit(image: NDArray[np.uint8], size: int, width: float | None, rng: Ge
     """
     smooth = enlarge_digit(image)
     if width is None:
-        ink = np.clip((smooth - 70) / 60, 0, 1)
-    else:
-        away = ndimage.distance_transform_edt(~thin_strokes(smooth > 100))
-        tremor = 1 + 0.15 * ndimage.gaussian_filter(rng.normal(0, 8, away.shape), 8)
-        for share in (1.0, 0.75, 0.5):
-            ink = np.clip(share * width * 112 * 20 / 28 / 2 * tremor - away + 0.5, 0, 1)
-            if count_pieces(ink > 0.5)[1] >= count_pieces(smooth > 100)[1]:
-                break
+        return crop_ink(np.clip((smooth - 70) / 60, 0, 1), size)
+    return crop_ink(ink_line(thin_strokes(smooth > 100), width, rng, count_pieces(smooth > 100)[1]), size)
+
+
+def ink_line(line: NDArray[np.bool_], width: float, rng: Generator, papers: int | None = None) -> Grey:
+    """Return the line of an enlarged digit with the ink of a pen of ``width`` (share of the digit's size).
+
+    The pen is made thinner until there are ``papers`` pieces of paper, or as many as a fine pen leaves.
+    """
+    away = ndimage.distance_transform_edt(~line)
+    tremor = 1 + 0.15 * ndimage.gaussian_filter(rng.normal(0, 8, away.shape), 8)
+    wanted = count_pieces(away < 2.5)[1] if papers is None else papers
+    for share in (1.0, 0.75, 0.5):
+        ink = np.clip(share * width * ENLARGED * 20 / 28 / 2 * tremor - away + 0.5, 0, 1)
+        if count_pieces(ink > 0.5)[1] >= wanted:
+            break
+    return np.asarray(ink)
+
+
+def crop_ink(ink: Grey, size: int) -> Grey:
+    """Return ink without the paper around it, its longer side ``size`` pixels."""
     rows, columns = np.nonzero(ink > 0.1)
     return resize_ink(ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1], size)
 
@@ -130,55 +143,3 @@ def redraw_digit(image: NDArray[np.uint8], rng: Generator) -> Ink:
 def write_glyph(font: Path | None, text: str) -> Ink:
     """Return the ink of a digit or letter of a font, which is the same with any pen."""
     return lambda size, _: draw_glyph(font, text, size)
-
-
-def _draw_blank(_: Generator) -> Ink:
-    return lambda size, _: np.zeros((size, size))
-
-
-def _draw_letter(rng: Generator) -> Ink:
-    fonts: list[Path | None] = [*find_fonts()] or [None]
-    return write_glyph(fonts[rng.integers(len(fonts))], LETTERS[rng.integers(len(LETTERS))])
-
-
-def _draw_face(rng: Generator) -> Ink:
-    def draw(size: int, width: float | None) -> Grey:
-        image, line = Image.new("L", (4 * size, 4 * size)), max(4, round(4 * size * (width or 0.1)))
-        pen, shift = ImageDraw.Draw(image), rng.uniform(-0.1, 0.1, 6) * size
-        pen.ellipse((line, line, 4 * size - line, 4 * size - line), outline=255, width=line)
-        for x, up in ((1.3 * size + shift[0], shift[1]), (2.7 * size + shift[2], shift[3])):
-            pen.ellipse((x - line, 1.5 * size + up - line, x + line, 1.5 * size + up + line), fill=255)
-        pen.arc((1.1 * size, 1.6 * size + shift[4], 2.9 * size, 3.1 * size + shift[5]), 20, 160, fill=255, width=line)
-        return np.asarray(image.resize((size, size), Image.Resampling.BOX), np.float64) / 255
-
-    return draw
-
-
-def _draw_texture(rng: Generator) -> Ink:
-    def draw(size: int, _: float | None) -> Grey:
-        field = ndimage.gaussian_filter(rng.normal(0, 1, (size, size)), rng.uniform(0.01, 0.12, 2) * size)
-        return np.asarray(field > np.quantile(field, rng.uniform(0.5, 0.9)), float)
-
-    return draw
-
-
-def _draw_several(rng: Generator) -> Ink:
-    validation = find_validation()
-    rows = rng.choice(len(validation.digits), int(rng.integers(2, 5)), replace=False)
-
-    def draw(size: int, width: float | None) -> Grey:
-        inks = [draw_digit(validation.images[row], 80, width, rng) for row in rows]
-        tall = max(len(ink) for ink in inks)
-        padded = [np.pad(ink, ((0, tall - len(ink)), (0, int(rng.integers(8, 30))))) for ink in inks]
-        return resize_ink(np.hstack(padded), size)
-
-    return draw
-
-
-DOUBTFUL: dict[str, Callable[[Generator], Ink]] = {
-    "blank": _draw_blank,
-    "letters": _draw_letter,
-    "faces": _draw_face,
-    "textures": _draw_texture,
-    "several digits": _draw_several,
-}

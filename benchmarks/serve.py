@@ -3,10 +3,11 @@
     python benchmarks/serve.py rates       # requests per second and latency at concurrency 1, 8, 64; the servers take turns
     python benchmarks/serve.py batching    # the same server with and without batches of waiting requests
     python benchmarks/serve.py memory      # resident memory over 100,000 requests
+    python benchmarks/serve.py pictures --before CHECKOUT    # drawings of 300x300 pixels, in turn with the server of a checkout
 
-The rows are written to serve-rates.csv, serve-batching.csv and serve-memory.csv in results/. Requests go over real sockets.
-The client runs on the same machine, so it takes some of the processor time. `cpu_ms` is the server's own processor time per
-request; other work on the machine disturbs it less.
+The rows are written to results/serve-rates.csv, serve-batching.csv, serve-memory.csv and serve-pictures.csv. Requests go over
+real sockets. The client runs on the same machine, so it takes some of the processor time. `cpu_ms` is the processor time of the
+server and its processes per request. Other work on the machine disturbs it less.
 """
 
 from __future__ import annotations
@@ -25,9 +26,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 import seesum
+from flat import colour_canvas
+from inks import find_validation, keeps_shape, redraw_digit
+from paper import place_ink
 from seesum.base.files import write_csv
 from seesum.cli.output import print_rows
 from seesum.runs.names import DEFAULT_RUN
@@ -38,6 +43,11 @@ from seesum.verbs.serve import serve
 from seesum.server.limits import Limits
 serve({run!r}, port=0, limits=Limits({limits}), ready=lambda address: print(address, flush=True))
 """
+ELSEWHERE = """
+import sys
+sys.path.insert(0, {folder!r})
+"""
+"""Before ``OURS``, it takes seesum from another folder. The server's processes do so too."""
 BARE = """
 import io, os, socket
 import numpy as np
@@ -95,9 +105,25 @@ def start_server(code: str) -> Iterator[tuple[int, int]]:
 
 
 def write_requests(count: int) -> list[bytes]:
-    """Return complete HTTP requests like those of a browser's form, each with a 28x28 PNG of a test image and an addend."""
+    """Return requests with 28x28 PNGs of test images."""
+    return write_forms(list(seesum.load_mnist().test.images[:count]))
+
+
+def write_drawings(count: int, side: int = 300) -> list[bytes]:
+    """Return requests with PNGs of drawings: thin and thick pens, all colours, made from validation images."""
+    rng, drawings = np.random.default_rng(0), list[NDArray[np.uint8]]()
+    for image in filter(keeps_shape, find_validation().images):
+        ink = redraw_digit(image, rng)(int(side * rng.uniform(0.3, 0.92)), rng.uniform(0.03, 0.14))
+        drawings.append(colour_canvas(place_ink(ink, side, side, rng), rng).pixels)
+        if len(drawings) == count:
+            break
+    return write_forms(drawings)
+
+
+def write_forms(pictures: list[NDArray[np.uint8]]) -> list[bytes]:
+    """Return complete HTTP requests like those of a browser's form, each with a PNG and an addend."""
     requests = []
-    for place, image in enumerate(seesum.load_mnist().test.images[:count]):
+    for place, image in enumerate(pictures):
         file = io.BytesIO()
         Image.fromarray(image).save(file, "PNG")
         body = (
@@ -173,9 +199,11 @@ def measure_server(pid: int, port: int, requests: list[bytes], concurrency: int,
 
 
 def read_cpu(pid: int) -> float:
-    """Return the processor time that a process has used, in seconds (Linux)."""
+    """Return the processor time that a process and its children have used, in seconds (Linux)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    children = [child for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
+    return own + sum(read_cpu(int(child)) for child in children)
 
 
 def read_memory(pid: int) -> float:
@@ -183,13 +211,15 @@ def read_memory(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def take_turns(contestants: dict[str, str], rounds: int, span: float, concurrencies: tuple[int, ...]) -> list[dict[str, Any]]:
+def take_turns(
+    contestants: dict[str, str], requests: list[bytes], rounds: int, span: float, concurrencies: tuple[int, ...]
+) -> list[dict[str, Any]]:
     """Return a row for each contestant and concurrency: medians over the rounds. In each round, every contestant runs once."""
-    requests = write_requests(500)
     measured: dict[tuple[str, int], list[Measured]] = {}
     for number in range(rounds):
         for name, code in contestants.items():
             with start_server(code) as (pid, port):
+                asyncio.run(ask_server(port, requests, 8, 0.1))  # its processes start with the first pictures
                 for concurrency in concurrencies:
                     one = measure_server(pid, port, requests, concurrency, span)
                     measured.setdefault((name, concurrency), []).append(one)
@@ -228,28 +258,36 @@ def measure_memory(total: int) -> list[dict[str, Any]]:
 def main() -> None:
     """Parse the command line, measure, print the rows and store them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["rates", "batching", "memory"], help="the measurement to run")
+    parser.add_argument("what", choices=["rates", "batching", "memory", "pictures"], help="the measurement to run")
     parser.add_argument("--rounds", type=int, default=9, help="rounds of the measurement; the rows show medians")
     seconds_help = "seconds of each measurement; with fewer than 2, the rows are not stored"
     parser.add_argument("--seconds", type=float, default=2.0, help=seconds_help)
     requests_help = "requests for memory; with fewer than 100,000, the rows are not stored"
     parser.add_argument("--requests", type=int, default=100_000, help=requests_help)
+    parser.add_argument("--before", type=Path, help="another checkout of seesum, for pictures")
     parser.add_argument("--out", default="results", help="folder for the CSV")
     arguments = parser.parse_args()
+    if (arguments.before is not None) != (arguments.what == "pictures"):
+        parser.error("pictures, and nothing else, are compared with another checkout; give it with --before")
+    turns = (arguments.rounds, arguments.seconds)
     complete = arguments.seconds >= 2 and arguments.requests >= 100_000
     if arguments.what == "memory":
         rows = measure_memory(arguments.requests)
     elif arguments.what == "batching":
         names = {"one by one": "together=1", "what waits together": ""}
         contestants = {name: OURS.format(run="fast", limits=limits) for name, limits in names.items()}
-        rows = take_turns(contestants, arguments.rounds, arguments.seconds, (1, 8, 64))
+        rows = take_turns(contestants, write_requests(500), *turns, (1, 8, 64))
+    elif arguments.what == "pictures":
+        ours = OURS.format(run=DEFAULT_RUN, limits="")
+        elsewhere = ELSEWHERE.format(folder=str(arguments.before.absolute() / "src"))
+        rows = take_turns({"before": elsewhere + ours, "now": ours}, write_drawings(100), *turns, (1, 8))
     else:
         contestants = {}
         for run in ("fast", DEFAULT_RUN):
             model = Path(seesum.__file__).parent / "networks" / "weights" / run / "model.onnx"
             contestants |= {f"seesum serve, {run}": OURS.format(run=run, limits="")}
             contestants |= {f"bare handler, {run}": BARE.format(model=str(model))}
-        rows = take_turns(contestants, arguments.rounds, arguments.seconds, (1, 8, 64))
+        rows = take_turns(contestants, write_requests(500), *turns, (1, 8, 64))
     print_rows(rows, *rows[0])
     if complete:
         origin = origin_columns("cores", "python")

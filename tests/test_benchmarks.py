@@ -79,9 +79,10 @@ def test_photos_as_files(tmp_path: Path) -> None:
     files = sorted(path.relative_to(tmp_path / "pictures") for path in tmp_path.rglob("*-*.*"))
     assert {path.name for path in files} == {
         f"{kind}-{number}.{suffix}"
-        for kind, suffix in (("photos", "jpg"), ("scans", "png"), ("drawings", "png"), ("small", "png"))
+        for kind, suffix in (("photos", "jpg"), ("scans", "png"), ("drawings", "png"), ("small", "png"), ("tiny", "png"))
         for number in (0, 1)
-    }
+    } | {"full-bleed-0.png", "full-bleed-1.png"} | {path.name for path in files if path.name.startswith("cut-close")}
+    assert len(files) == 14
     assert all(path.parent.name in "0123456789" for path in files)
     for path in files:
         Image.open(tmp_path / "pictures" / path).load()
@@ -91,7 +92,7 @@ def test_photos_as_files(tmp_path: Path) -> None:
 def test_photos(tmp_path: Path) -> None:
     shared: dict[str, Any] = {"split": "validate", "images": "1000", "plot": False, "quiet": True}
     run = seesum.train("fast", out=tmp_path / "run", **shared)
-    words = ("--run", str(run.directory), "--count", "2", "--out", "results")
+    words = ("--run", str(run.directory), "--count", "1", "--out", "results")
     for what, name in (("measure", "photos"), ("steps", "photos-steps"), ("doubts", "photos-doubts")):
         run_script(tmp_path, "photos.py", what, *words)
         assert len(read_csv(tmp_path / "results" / f"{name}.csv")) > 4
@@ -112,9 +113,47 @@ def test_a_run_that_was_trained_on_the_simulated_images_is_refused(tmp_path: Pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["rates", "batching"])
-def test_serve(what: str, tmp_path: Path) -> None:
-    printed = run_script(tmp_path, "serve.py", what, "--rounds", "1", "--seconds", "0.2")
+def test_before_and_after(tmp_path: Path) -> None:
+    words = (
+        "--before",
+        str(ROOT),
+        "--run",
+        "fast",
+        "--seen",
+        "--count",
+        "2",
+        "--only",
+        "small, MNIST",
+        "blank",
+        "--out",
+        "rows",
+    )
+    printed = run_script(tmp_path, "before_after.py", *words)
+    assert "decoding" in printed
+    rows = read_csv(tmp_path / "rows" / "before-after.csv")
+    assert [(row["part"], row["n"], row["won"], row["lost"]) for row in rows] == [
+        ("small", "2", "0", "0"),
+        ("blank", "2", "0", "0"),
+    ]
+    assert {row["seen"] for row in rows} == {"yes"}
+    assert all(float(row["ms_before"]) > 0 and float(row["ms_after"]) > 0 for row in rows)
+    run_script(tmp_path, "before_after.py", *words)
+    assert read_csv(tmp_path / "rows" / "before-after.csv") == rows, "finished parts are not measured again"
+
+
+def test_a_comparison_refuses_a_folder_without_a_package(tmp_path: Path) -> None:
+    words = ["--before", str(tmp_path), "--run", "fast", "--seen", "--only", "blank"]
+    command = [sys.executable, str(ROOT / "benchmarks" / "before_after.py"), *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "holds no package seesum in src" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [("rates",), ("batching",), ("pictures", "--before", str(ROOT))], ids=lambda words: words[0])
+def test_serve(words: tuple[str, ...], tmp_path: Path) -> None:
+    printed = run_script(tmp_path, "serve.py", *words, "--rounds", "1", "--seconds", "0.2")
     assert "cpu ms" in printed
     assert not list(tmp_path.iterdir()), "a trial stores nothing"
 
