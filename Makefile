@@ -31,10 +31,10 @@ all: .venv/.ready
 	@touch $@
 
 test: .venv/.ready-dev
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-slow: .venv/.ready-dev
-	$(BIN)/python -m pytest -n auto -m "slow and not alone"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "slow and not alone"
 	$(BIN)/python -m pytest -m alone
 
 lint: .venv/.ready-dev

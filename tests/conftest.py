@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import numpy as np
 import pytest
+from filelock import FileLock
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -75,8 +77,16 @@ def small_data(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Train ``fast`` on 6,000 images. That takes half a second, and is enough to read most digits."""
-    return seesum.train("fast", images="6000", batch_size=64, out=tmp_path_factory.mktemp("run") / "small", quiet=True)
+    """Train ``fast`` on 6,000 images. That takes half a second, and is enough to read most digits.
+
+    Its report takes longer. So with several workers, the first that needs the run makes it, and each has its own copy.
+    """
+    base = tmp_path_factory.getbasetemp()
+    made = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "small-run"
+    with FileLock(f"{made}.lock"):
+        if not made.exists():
+            seesum.train("fast", images="6000", batch_size=64, out=made, quiet=True)
+    return Run(shutil.copytree(made, tmp_path_factory.mktemp("run") / "small"))
 
 
 @pytest.fixture

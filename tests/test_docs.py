@@ -21,16 +21,13 @@ from seesum.runs.run import SHIPPED, Run
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "results" / "README.md"]
+QUICK = [
+    *("--epochs=1", "--images=500"),
+    *("--set=synthetic_digits=20", "--set=synthetic_non_digits=20", "--set=teachers="),
+]
 SMALL = {
-    "train": ["--epochs", "1", "--images", "500"],
-    "study": [
-        "--epochs=1",
-        "--images=500",
-        "--seeds=1",
-        "--set=synthetic_digits=20",
-        "--set=synthetic_non_digits=20",
-        "--set=teachers=",
-    ],
+    "train": [*QUICK, "--no-plot"],
+    "study": [*QUICK, "--seeds=1"],
     "reproduce": ["--epochs", "1", "--images", "64", "--seeds", "1"],
     "compare": ["--epochs", "1", "--images", "200", "--seeds", "1"],
 }

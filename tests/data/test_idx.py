@@ -233,7 +233,7 @@ def test_a_run_keeps_how_its_images_were_turned(
         stopped.setattr(loop, "compute_metrics", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             seesum.train("fast", out="run", plot=False, **settings)
-    run = seesum.train(resume="run", quiet=True)
+    run = seesum.train(resume="run", plot=False, quiet=True)
     assert run.info["data"][turn] is True
     assert f"--{turn}" in run.info["command"]
     assert np.array_equal(run.load_splits().evaluation_images(True)[0].images, upright)

@@ -20,10 +20,11 @@ from seesum.runs.run import Run
 from seesum.showing.plots import draw_grid, encode_figure
 from seesum.showing.report_page import describe_images
 
-ALWAYS_TESTED = ("table",)
-"""Adders whose reports are tested every time."""
-LONG = tuple(name for name in SYSTEMS if name != "fast")
-"""Systems whose reports are tested only among the long tests. Each takes seconds."""
+OWN = {name: system.recipe.adder for name, system in SYSTEMS.items()}
+REPORTED = [*OWN.items(), *(("fast", adder) for adder in ADDERS if adder not in OWN.values())]
+"""Every system with its own adder, and the adders that no system has."""
+QUICK = "fast"
+"""The system whose report is tested every time. Each report takes seconds."""
 
 
 class Page(HTMLParser):
@@ -82,23 +83,20 @@ def test_report_again_is_the_same(small_run: Run) -> None:
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("system", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in SYSTEMS])
-def test_every_system_has_a_report(tmp_path: Path, small_data: Path, system: str) -> None:
+@pytest.mark.parametrize(
+    ("system", "adder"),
+    [pytest.param(*pair, marks=() if pair == (QUICK, OWN[QUICK]) else pytest.mark.slow) for pair in REPORTED],
+)
+def test_every_system_and_every_adder_has_a_report(tmp_path: Path, small_data: Path, system: str, adder: str) -> None:
+    """Only tables are plotted as tables."""
     recipe = SYSTEMS[system].recipe
     synthetic: dict[str, Any] = {
         name: 32 for name in ("synthetic_digits", "synthetic_non_digits") if getattr(recipe, name)
     }  # thousands by default
     synthetic |= {"teachers": ("fast",)} if recipe.teachers else {}
-    shared: dict[str, Any] = {"data": small_data, "epochs": 1, "images": "64", "batch_size": 32, "quiet": True, **synthetic}
-    run = seesum.train(system, out=tmp_path / "run", **shared)
+    shared: dict[str, Any] = {"data": small_data, "split": "validate", "epochs": 1, "images": "64", "batch_size": 32}
+    run = seesum.train(system, adder=adder, out=tmp_path / "run", quiet=True, **shared, **synthetic)
     assert (run.directory / "report.html").stat().st_size > 100_000
-
-
-@pytest.mark.parametrize(
-    "adder", [pytest.param(name, marks=() if name in ALWAYS_TESTED else pytest.mark.slow) for name in ADDERS]
-)
-def test_only_tables_are_plotted_as_tables(tmp_path: Path, small_data: Path, adder: str) -> None:
-    run = seesum.train("fast", data=small_data, adder=adder, split="validate", out=tmp_path / "run", quiet=True)
     assert (run.directory / "table.png").exists() == adder.endswith("table")
     words = Page((run.directory / "report.html").read_text()).words
     assert "validation" in words

@@ -74,10 +74,10 @@ def test_a_stopped_study_goes_on(elsewhere: Path, monkeypatch: pytest.MonkeyPatc
     assert {**alone.metrics, "train_seconds": 0} == {**study.runs[2].metrics, "train_seconds": 0}
 
 
-def test_a_study_does_not_mix_recipes(tmp_path: Path) -> None:
-    seesum.study("fast", seeds=1, out=tmp_path, **QUICK)
+def test_a_study_does_not_mix_recipes(tmp_path: Path, small_data: Path) -> None:
+    seesum.study("fast", seeds=1, data=small_data, out=tmp_path, **QUICK)
     with pytest.raises(InputError, match="another recipe"):
-        seesum.study("fast", seeds=1, out=tmp_path, lr=0.02, **QUICK)
+        seesum.study("fast", seeds=1, data=small_data, out=tmp_path, lr=0.02, **QUICK)
 
 
 def test_a_study_does_not_mix_data_or_evaluated_images(elsewhere: Path, small_data: Path) -> None:
@@ -94,12 +94,14 @@ def test_a_study_does_not_mix_data_or_evaluated_images(elsewhere: Path, small_da
         seesum.study("fast", data=small_data, test=True, out=validated.directory, **common)
 
 
-def test_a_study_does_not_take_the_runs_of_another_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seesum.study("fast", seeds=1, out=tmp_path, **QUICK)
+def test_a_study_does_not_take_the_runs_of_another_network(
+    tmp_path: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seesum.study("fast", seeds=1, data=small_data, out=tmp_path, **QUICK)
     changed = replace(SYSTEMS["fast"], features=SYSTEMS["tiny"].features, build_encoder=SYSTEMS["tiny"].build_encoder)
     monkeypatch.setitem(SYSTEMS, "fast", changed)  # as editing its file does
     with pytest.raises(InputError, match="does not fit the network 'fast'"):
-        seesum.study("fast", seeds=1, out=tmp_path, **QUICK)
+        seesum.study("fast", seeds=1, data=small_data, out=tmp_path, **QUICK)
 
 
 def test_a_study_does_not_take_other_images_under_the_same_name(small_data: Path, mnist: Dataset, tmp_path: Path) -> None:

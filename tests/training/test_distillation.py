@@ -21,7 +21,6 @@ from seesum.training.distillation import Teachers, list_teachers
 
 TAUGHT: dict[str, Any] = {
     **{
-        "images": "600",
         "epochs": 3,
         "batch_size": 64,
         "ema_decay": 0.5,
@@ -56,8 +55,8 @@ def test_each_batch_gets_teachers_at_random() -> None:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return seesum.train("fast", out=tmp_path_factory.mktemp("teachers") / "whole", **TAUGHT)
+def whole(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return seesum.train("fast", data=small_data, out=tmp_path_factory.mktemp("teachers") / "whole", **TAUGHT)
 
 
 def test_a_run_trains_its_teachers_first(whole: Run) -> None:
@@ -92,8 +91,8 @@ def test_the_report_names_the_teachers(whole: Run) -> None:
     assert "fast, logit and fast. For each batch, 2 of them are chosen at random" in report
 
 
-def test_the_student_learns_from_its_teachers_and_not_from_the_labels(whole: Run, tmp_path: Path) -> None:
-    untaught = seesum.train("fast", out=tmp_path / "untaught", **{**TAUGHT, "teachers": ()})
+def test_the_student_learns_from_its_teachers_and_not_from_the_labels(whole: Run, small_data: Path, tmp_path: Path) -> None:
+    untaught = seesum.train("fast", data=small_data, out=tmp_path / "untaught", **{**TAUGHT, "teachers": ()})
     first = [run.read_rows("steps.csv")[0] for run in (whole, untaught)]
     assert first[0]["loss"] != first[1]["loss"]
     assert not same(whole, untaught)
@@ -101,7 +100,7 @@ def test_the_student_learns_from_its_teachers_and_not_from_the_labels(whole: Run
 
 @pytest.mark.parametrize("stop_after", [pytest.param(30, marks=pytest.mark.slow), 110])
 def test_resume_ends_with_the_same_weights(
-    whole: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_after: int
+    whole: Run, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_after: int
 ) -> None:
     count = 0
     encode = Network.encode
@@ -115,7 +114,7 @@ def test_resume_ends_with_the_same_weights(
 
     monkeypatch.setattr(Network, "encode", encode_and_stop)
     with pytest.raises(KeyboardInterrupt):
-        seesum.train("fast", out=tmp_path / "cut", **TAUGHT)
+        seesum.train("fast", data=small_data, out=tmp_path / "cut", **TAUGHT)
     monkeypatch.setattr(Network, "encode", encode)
     cut = Run(tmp_path / "cut")
     assert not cut.finished

@@ -23,7 +23,6 @@ from seesum.training.tracking import STEP_METRICS, _measure_accuracy
 
 LIVELY = {
     **{
-        "images": "600",
         "epochs": 4,
         "ema_decay": 0.9,
         "addends": "fresh",
@@ -47,24 +46,33 @@ def same(first: Run, second: Run) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_same_seed_same_weights_whatever_the_caller_did(tmp_path: Path) -> None:
+def test_same_seed_same_weights_whatever_the_caller_did(tmp_path: Path, small_data: Path) -> None:
     runs = []
     for index, seed in enumerate((0, 0, 1)):
         torch.manual_seed(index)
         state = torch.get_rng_state()
-        runs.append(seesum.train("fast", images="2000", seed=seed, out=tmp_path / str(index), plot=False, quiet=True))
+        runs.append(seesum.train("fast", data=small_data, seed=seed, out=tmp_path / str(index), plot=False, quiet=True))
         assert torch.equal(torch.get_rng_state(), state), "training must leave the caller's generator alone"
     assert same(runs[0], runs[1])
     assert not same(runs[0], runs[2])
 
 
-@pytest.mark.parametrize("system", [pytest.param("squeeze", marks=pytest.mark.slow), "identity-adder"])
+RESUMED: dict[str, Any] = {
+    **{**LIVELY, "optimiser": "adam", "lr": 0.003, "schedule": "one-cycle", "split": "full"},
+    **{"plot": False, "quiet": True},
+}
+
+
+@pytest.fixture(scope="module", params=[pytest.param("squeeze", marks=pytest.mark.slow), "identity-adder"])
+def whole(request: pytest.FixtureRequest, small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Train a system without an interruption."""
+    return seesum.train(request.param, data=small_data, out=tmp_path_factory.mktemp("whole") / "run", **RESUMED)
+
+
 @pytest.mark.parametrize("stop_at", [pytest.param(0.1, marks=pytest.mark.slow), 1.5, pytest.param(3.9, marks=pytest.mark.slow)])
 def test_resume_ends_with_the_same_weights(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str, stop_at: float
+    whole: Run, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_at: float
 ) -> None:
-    changes: dict[str, Any] = {**LIVELY, "optimiser": "adam", "lr": 0.003, "schedule": "one-cycle", "split": "full"}
-    whole = seesum.train(system, out=tmp_path / "whole", plot=False, quiet=True, **changes)
     steps = len(whole.read_rows("steps.csv"))
     stop_after = int(stop_at * steps / 4)
     count = 0
@@ -79,7 +87,7 @@ def test_resume_ends_with_the_same_weights(
 
     monkeypatch.setattr(Network, "encode", encode_and_stop)
     with pytest.raises(KeyboardInterrupt):
-        seesum.train(system, out=tmp_path / "cut", plot=False, quiet=True, **changes)
+        seesum.train(whole.recipe.system, data=small_data, out=tmp_path / "cut", **RESUMED)
     monkeypatch.setattr(Network, "encode", encode)
     cut = Run(tmp_path / "cut")
     assert not cut.finished
@@ -306,17 +314,20 @@ def test_a_batch_of_one_cannot_be_normalised_over(tmp_path: Path) -> None:
         seesum.train("squeeze", batch_size=1, out=tmp_path / "run", quiet=True)
 
 
-@pytest.mark.slow
-def test_default_seed_reaches_98_9(tmp_path: Path) -> None:
-    metrics = seesum.train(out=tmp_path / "run", quiet=True).metrics
-    assert metrics["digit_accuracy"] >= 0.989
-    assert metrics["sum_accuracy"] >= 0.989
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Train as without any option."""
+    return seesum.train(out=tmp_path_factory.mktemp("usual") / "run", plot=False, quiet=True)
 
 
 @pytest.mark.slow
-def test_fp32_and_bf16_agree(tmp_path: Path) -> None:
-    accuracies = [
-        seesum.train("fast", precision=precision, out=tmp_path / precision, plot=False, quiet=True).metrics["sum_accuracy"]
-        for precision in ("fp32", "bf16")
-    ]
-    assert abs(accuracies[0] - accuracies[1]) < 0.004
+def test_default_seed_reaches_98_9(usual: Run) -> None:
+    assert usual.metrics["digit_accuracy"] >= 0.989
+    assert usual.metrics["sum_accuracy"] >= 0.989
+
+
+@pytest.mark.slow
+def test_fp32_and_bf16_agree(usual: Run, tmp_path: Path) -> None:
+    (other,) = {"fp32", "bf16"} - {usual.recipe.precision}
+    run = seesum.train("fast", precision=other, out=tmp_path / "run", plot=False, quiet=True)
+    assert abs(run.metrics["sum_accuracy"] - usual.metrics["sum_accuracy"]) < 0.004
