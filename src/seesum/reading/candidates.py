@@ -1,14 +1,15 @@
-"""Candidates: ink that may be a digit, and what tells strokes from blots. numpy; no torch."""
+"""Candidates: ink that may be a digit, and what tells strokes from blots. numpy and OpenCV; no torch."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from seesum.reading.decoding import Plane
-from seesum.reading.segmentation import Box, Mask, measure_stroke_width
+from seesum.reading.segmentation import EIGHT, Box, Mask, grow, measure_stroke_width
 
 THICK = 0.33
 """Strokes are thick for a digit from this width on, as a share of its longer side."""
@@ -62,3 +63,14 @@ def measure_thinness(ink: Mask) -> float:
     """Return 1 if the strokes in a box [h, w] are thin for its size, and less, down to nearly 0, for a blot."""
     thin = min(1.0, THICK * max(ink.shape) / measure_stroke_width(ink))
     return float(thin**4)
+
+
+def find_outline(labels: NDArray[np.int32], number: int, box: Box) -> tuple[Box, Mask]:
+    """Return a box that is a pixel wider than that of a group of ink, and which of its pixels are at the group's outline.
+
+    Beyond the rim of the picture [H, W] lies no ink, so that ink along the rim has an outline there.
+    """
+    rows, columns = (slice(max(0, part.start - 1), part.stop + 1) for part in box)
+    ink = labels[rows, columns] == number
+    inside = cv2.erode(ink.view(np.uint8), EIGHT, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return (rows, columns), grow(ink) & ~inside.view(np.bool_)

@@ -118,10 +118,12 @@ def find_projection(colours: Plane) -> Projection:
 
 
 def crop_candidate(colours: Plane, area: Area) -> tuple[Plane, Box]:
-    """Cut out a digit with some paper around it. The digit's longer side becomes ``BENCH`` pixels.
+    """Cut out a digit with some paper around it, from colours [H, W, 3] or grey levels [H, W].
+
+    The digit's longer side becomes ``BENCH`` pixels.
 
     Returns:
-        The cut-out [h, w, 3], and the digit's box in it.
+        The cut-out [h, w, 3], or [h, w] of grey levels, and the digit's box in it.
     """
     left, top, right, bottom = _add_paper(area, colours.shape)
     zoom = BENCH / area.size
@@ -179,7 +181,7 @@ def threshold_cutout(cutout: Plane, hint: Mask, bright: bool, wide: float) -> tu
     """Separate ink from paper in a cut-out: ink 0..1 and which pixels are ink; None where there is none.
 
     Args:
-        cutout: [H, W, 3].
+        cutout: [H, W, 3], or [H, W] of grey levels.
         hint: [H, W], where the ink is, roughly.
         bright: whether ink is brighter than paper.
         wide: width of the strokes in pixels, roughly.

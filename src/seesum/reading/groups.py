@@ -18,6 +18,8 @@ TALL = 2.2
 """Digits one above another are together so many times as tall as wide."""
 BAR = 0.35
 """A piece that is narrower than this share of its height is a bar."""
+SHORT = 2.0
+"""Pieces that are no wider than so many strokes are parts of a broken stroke, however short they are."""
 
 
 def group_strokes(parts: Parts, gap: int = 2) -> tuple[NDArray[np.int32], list[Box | None]]:
@@ -30,7 +32,8 @@ def group_strokes(parts: Parts, gap: int = 2) -> tuple[NDArray[np.int32], list[B
     if parts.number < 2:
         return parts.labels, _list_boxes(parts.tops, parts.lefts, parts.tops + parts.heights, parts.lefts + parts.widths)
     mask = parts.mask
-    reach = max(gap / 2, 0.6 * measure_stroke_width(mask))
+    wide = measure_stroke_width(mask)
+    reach = max(gap / 2, 0.6 * wide)
     away = cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     near = label_parts(away <= reach)
     group_of = np.zeros(parts.number + 1, np.int32)
@@ -40,7 +43,9 @@ def group_strokes(parts: Parts, gap: int = 2) -> tuple[NDArray[np.int32], list[B
     for group in np.flatnonzero(np.bincount(group_of[1:]) > 1):
         pieces = np.flatnonzero(group_of[1:] == group)
         large = pieces[extents[pieces] > HALF * extents[pieces].max()]
-        if len(large) > 1 and _is_column(*(edges[large] for edges in (parts.tops, parts.lefts, parts.heights, parts.widths))):
+        if len(large) < 2 or parts.widths[large].max() <= SHORT * wide:
+            continue
+        if _is_column(*(edges[large] for edges in (parts.tops, parts.lefts, parts.heights, parts.widths))):
             group_of[1:][large[1:]] = number + 1 + np.arange(len(large) - 1)
             number += len(large) - 1
     at = group_of[1:] - 1

@@ -91,16 +91,18 @@ def _find_lines(mask: Mask, beyond: Mask) -> Mask | None:
     found = np.argwhere(share > COVERED)
     if not len(found):
         return None
+    best = found[np.argsort(-share[tuple(found.T)])[:MOST_LINES]]
     lengths, lines, every = _measure_runs(mask), np.zeros_like(mask), np.arange(width)
-    for slope, row in found[np.argsort(-share[tuple(found.T)])[:MOST_LINES]]:
-        line_rows = (row + drifts[slope]).clip(0, height - 1)
-        along = lengths[line_rows, every]
-        wide = float(np.median(along[along > 0])) if along.any() else 0.0
-        if wide > thickest:
-            continue
-        for away in (-1, 0, 1):
-            near = (line_rows + away).clip(0, height - 1)
-            lines[near, every] |= (lengths[near, every] > 0) & (lengths[near, every] <= wide + 2)
+    line_rows = (best[:, 1:] + drifts[best[:, 0]]).clip(0, height - 1)
+    along = np.sort(lengths[line_rows, every], axis=1)  # the pixels without ink, of length 0, come first
+    inked = np.count_nonzero(along, axis=1)
+    wide = along[np.arange(len(best)), width - 1 - inked // 2]
+    line_rows, wide = line_rows[wide <= thickest], wide[wide <= thickest]
+    for away in (-1, 0, 1):
+        near = (line_rows + away).clip(0, height - 1)
+        across = lengths[near, every]
+        chosen = (across > 0) & (across <= wide[:, None] + 2)
+        lines[near[chosen], np.broadcast_to(every, near.shape)[chosen]] = True
     return lines if lines.any() else None
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from seesum.reading.candidates import Candidate, measure_thinness
+from seesum.reading.candidates import Candidate, find_outline, measure_thinness
 from seesum.reading.decoding import Plane
 from seesum.reading.groups import group_strokes, measure_extent
 from seesum.reading.lines import remove_ruled_lines
@@ -22,11 +22,11 @@ from seesum.reading.segmentation import (
     count_levels,
     estimate_background,
     find_quantile,
-    grow,
     label_parts,
     make_levels,
     measure_contrast,
     measure_noise,
+    pick,
     shrink,
     threshold_ink,
 )
@@ -52,8 +52,10 @@ MOST_GROUPS = 8
 """At most this many groups of strokes, the largest, are scored. Noise makes hundreds of tiny ones."""
 SMALLEST_GROUP = 0.05
 """Groups are scored from this share of the picture's shorter side on, unless there is none so large."""
-CLEAR_LIKENESS, CLEAR_LEAD = 0.8, 3.0
+CLEAR_LIKENESS, CLEAR_LEAD = 0.55, 20.0
 """A candidate of this likeness, with so many times the score of the best one of the other polarity, is clear."""
+COMPANY = 0.4
+"""Share of a candidate's extent from which on other ink may be a second digit."""
 NOISY = 0.8
 """Grey levels of noise from which on a picture is blurred a little first."""
 SAME = 0.02
@@ -75,15 +77,14 @@ def find_candidates(grey: Plane) -> list[Candidate]:
     """Find what may be a digit in grey levels [H, W], most digit-like first; nothing where no ink stands out.
 
     Both polarities and four stroke widths are tried. The ink of a digit stands out from the paper around it and is thin for
-    its size. It does not lie along the rim, and has paper on all sides.
+    its size, and has paper on all sides. It does not lie along the rim, unless it fills the picture as a digit does that was
+    cut close.
     """
     if measure_noise(grey) > NOISY:
         grey = blur(grey, 0.8)
     candidates: list[Candidate] = []
     seen: dict[bool, list[Mask]] = {False: [], True: []}
-    for view in _list_views(grey):
-        if not view.bright and _is_clear(candidates):
-            break
+    for view in _list_views(grey, candidates):
         parts, level = threshold_ink(measure_contrast(view.dark, view.paper))
         if level < FAINTEST_INK:
             continue
@@ -113,15 +114,25 @@ def _is_clear(candidates: list[Candidate]) -> bool:
     best = max(candidates, key=lambda one: one.score)
     rival = max((one.score for one in candidates if one.bright != best.bright), default=0.0)
     stands_out = best.likeness >= CLEAR_LIKENESS and best.score > CLEAR_LEAD * rival
-    return stands_out and not any(list_contacts(best.ink, best.box, best.shape))
+    return stands_out and not any(list_contacts(best.ink, best.box, best.shape)) and not _has_company(best, candidates)
 
 
-def _list_views(grey: Plane) -> Iterator[View]:
-    """Yield a picture in both polarities, with the paper of each window."""
-    views = [(False, grey), (True, float(grey.max()) - grey)]
+def _has_company(best: Candidate, candidates: list[Candidate]) -> bool:
+    """Return whether there is other ink of the same polarity and of a similar size, which may be a second digit."""
+    size = measure_extent(best.box)
+    return any(
+        one.bright == best.bright and measure_extent(one.box) > COMPANY * size and not one.shares(best) for one in candidates
+    )
+
+
+def _list_views(grey: Plane, candidates: list[Candidate]) -> Iterator[View]:
+    """Yield a picture in both polarities, with the paper of each window, until one of the candidates so far is clear."""
+    dark = {False: grey, True: float(grey.max()) - grey}
     for window in dict.fromkeys(max(3, round(share * min(grey.shape)) | 1) for share in WINDOWS):
-        for bright, dark in views:
-            yield View(dark, estimate_background(make_levels(dark), window), bright)
+        if _is_clear(candidates):
+            return
+        for bright, plane in dark.items():
+            yield View(plane, estimate_background(make_levels(plane), window), bright)
 
 
 def drop_rim(parts: Parts) -> Parts:
@@ -153,15 +164,11 @@ def score_groups(parts: Parts, view: View, steepness: Plane) -> list[Candidate]:
         size = max(ink.shape)
         if size < 3 or np.count_nonzero(ink) < 4:
             continue
-        around = tuple(slice(max(0, part.start - 1), part.stop + 1) for part in box)
-        padded = labels[around] == i
-        # beyond the rim lies no ink, so that ink along it has an outline there
-        inside = cv2.erode(padded.view(np.uint8), EIGHT, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-        outline = grow(padded) & ~inside.view(np.bool_)
+        around, outline = find_outline(labels, i, box)
         # nearly all of the outline of ink is steep
-        contrast = float(np.quantile(steepness[around][outline], 0.25))
+        contrast = pick(steepness[around][outline], 0.25)
         paper = view.paper[box][ink]
-        depths, light = float(np.median(paper - view.dark[box][ink])), float(np.median(paper))
+        depths, light = pick(paper - view.dark[box][ink], 0.5), pick(paper, 0.5)
         sharp = min(1.0, contrast / max(SHARP * depths, FAINTEST_OUTLINE * light, 1e-6))
         paper_around = _measure_openness(view.dark, box, light - depths, light)
         likeness = sharp * measure_thinness(ink) * paper_around**2 / measure_contact(ink, box, shape)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seesum.reading.candidates import Candidate, Paper, measure_thinness
+from seesum.reading.candidates import Candidate, Paper, find_outline, measure_thinness
 from seesum.reading.decoding import Plane
 from seesum.reading.groups import group_strokes, measure_extent
 from seesum.reading.lines import remove_ruled_lines
@@ -26,6 +26,7 @@ from seesum.reading.segmentation import (
     grow,
     make_levels,
     measure_contrast,
+    pick,
     split_ink,
     split_otsu,
 )
@@ -34,7 +35,7 @@ FINE = 96
 """Smaller pictures are enlarged to so many pixels, so that shapes can be measured."""
 FLAT = 40
 """Up to this many pixels of the longer side, paper has one level: more could not be told from the ink."""
-POINTS = 60
+POINTS = 40
 """The paper is fitted to at most so many rows and columns."""
 WEAKEST = 0.12
 """Ink takes at least this share of the paper's light."""
@@ -109,8 +110,8 @@ def _look(fine: Plane, bright: bool, zoom: float, flat: bool) -> Side | None:
     if level < WEAKEST or not 0 < mask.mean() < MOST_INK:
         return None
     around = ~grow(mask, 2 + int(1.5 * (zoom - 1)))
-    apart = cv2.absdiff(dark, light)[around] / np.maximum(light[around], 24)
-    noise = 1.4826 * float(np.median(apart)) if apart.size else 0.0
+    apart = cv2.absdiff(dark, light)[around] / np.maximum(light[around], np.float32(24))
+    noise = 1.4826 * pick(apart, 0.5) if apart.size else 0.0
     if level < 6 * noise or (apart > max(UNEVEN * level, 4 * noise)).sum() > SPOTS * mask.size:
         return None
     if has_edges(parts):
@@ -126,9 +127,9 @@ def _look(fine: Plane, bright: bool, zoom: float, flat: bool) -> Side | None:
     if thin < THIN:
         return None
     if zoom == 1:
-        outline = cv2.morphologyEx(ink.view(np.uint8), cv2.MORPH_GRADIENT, EIGHT).view(np.bool_)
-        steepness = cv2.morphologyEx(contrast[box], cv2.MORPH_GRADIENT, EIGHT)[outline]
-        if np.quantile(steepness, 0.25) < 0.2 * level or remove_ruled_lines(mask) is not mask:
+        near, outline = find_outline(labels, main + 1, box)
+        steepness = np.asarray(cv2.morphologyEx(contrast[near], cv2.MORPH_GRADIENT, EIGHT), np.float32)[outline]
+        if pick(steepness, 0.25) < 0.2 * level or remove_ruled_lines(mask) is not mask:
             return None
     corners = mask[[0, 0, -1, -1], [0, -1, 0, -1]].mean()
     rim = sum(list_contacts(ink, box, mask.shape)) / (2 * sum(mask.shape))
@@ -147,7 +148,7 @@ def _fit_paper(dark: Plane, flat: bool) -> Paper | None:
         return None
     if flat:
         brighter = np.sort(levels[chosen])
-        return Paper(np.array([float(np.median(brighter[len(brighter) // 3 :])), 0, 0, 0, 0, 0], np.float32))
+        return Paper(np.array([float(brighter[2 * len(brighter) // 3]), 0, 0, 0, 0, 0], np.float32))
     basis = _make_basis(dark.shape, step)
     for terms in (3, 6, 6):
         some = basis[chosen, :terms]

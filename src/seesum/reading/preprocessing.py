@@ -130,6 +130,8 @@ def _take_grey(picture: Picture) -> Prepared | None:
 
 def _take_colours(colours: Plane) -> Prepared | None:
     """Return 28x28 grey colours as they are, if MNIST would have made them so."""
+    if colours.shape[:2] != (SIDE, SIDE):
+        return None
     grey = colours[:, :, 0]
     if np.array_equal(grey, colours[:, :, 1]) and np.array_equal(grey, colours[:, :, 2]) and _is_prepared(grey):
         return Prepared(grey.round().astype(np.uint8), 1, {"picture": colours})

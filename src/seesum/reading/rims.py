@@ -31,7 +31,7 @@ def list_contacts(ink: Mask, box: Box, shape: tuple[int, ...], rim: int = 1) -> 
     lengths = []
     for rows, part, side in ((ink, box[0], shape[0]), (ink.T, box[1], shape[1])):
         first, last = max(0, rim - part.start), max(0, part.stop - side + rim)
-        lengths += [int(rows[:first].any(0).sum()), int(rows[len(rows) - last :].any(0).sum())]
+        lengths += [int(rows[:first].any(0).sum()), int(rows[max(0, len(rows) - last) :].any(0).sum())]
     return lengths
 
 

@@ -27,6 +27,8 @@ def normalise_stroke_width(ink: Plane, mask: Mask) -> Plane:
     unit = max(soft.shape) / BOX
     soft = np.pad(soft, round(3 * unit))
     solid = soft > 0.5
+    if not solid.any():  # a ruled line may have taken the strong pixels of a faint stroke with it
+        return soft
     wide = measure_stroke_width(solid) / unit
     change = (float(np.clip(wide, THINNEST, THICKEST)) - wide) * unit / 2
     if abs(change) < 0.25:

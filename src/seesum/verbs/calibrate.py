@@ -19,6 +19,7 @@ from seesum.measuring.calibration import Calibration, choose_threshold, compute_
 from seesum.measuring.evaluation import compute_metrics, predict_every_addend
 from seesum.measuring.metrics import Probabilities, compute_pair_metrics
 from seesum.reading.preprocessing import BlankError, prepare_picture
+from seesum.reading.reader import Reader
 from seesum.runs.names import LATEST
 from seesum.runs.run import Run, find_run, refuse_shipped
 
@@ -70,7 +71,9 @@ def calibrate(
         raise InputError(f"the target is {target}; expected a share of right answers between 0 and 1, such as 0.999")
     metrics = calibrated.metrics
     labelled, split = calibrated.load_splits(data).evaluation_images(test=metrics["evaluated_on"] == "test")
-    calibration_set = _take_validation(twin_run, data) if pictures is None else _prepare_folder(Path(pictures))
+    calibration_set = (
+        _take_validation(twin_run, data) if pictures is None else _prepare_folder(Path(pictures), Reader.load(twin_run))
+    )
     _refuse_few(calibration_set, target)
     chosen = _choose_calibration(twin_run, calibration_set, target)
     values = {**chosen, "twin": {name: twin_run.info[name] for name in ("command", "commit", "started")}}
@@ -97,8 +100,8 @@ def _take_validation(twin: Run, data: PathLike | None) -> _CalibrationSet:
     return _CalibrationSet(labelled, {"validation_images": len(labelled.digits)})
 
 
-def _prepare_folder(folder: Path) -> _CalibrationSet:
-    """Prepare the pictures in the subfolders 0 to 9 of a folder; hidden files are ignored."""
+def _prepare_folder(folder: Path, twin: Reader) -> _CalibrationSet:
+    """Prepare the pictures in the subfolders 0 to 9 of a folder; hidden files are ignored. The twin settles what is ink."""
     files = [(path, digit) for digit in range(10) for path in sorted((folder / str(digit)).glob("[!.]*")) if path.is_file()]
     if not files:
         raise InputError(
@@ -107,7 +110,7 @@ def _prepare_folder(folder: Path) -> _CalibrationSet:
     counts, images, digits = {"pictures": 0, "pictures_without_ink": 0, "pictures_not_of_one": 0}, [], []
     for path, digit in files:
         try:
-            prepared = prepare_picture(path)
+            (prepared,) = twin.settle([prepare_picture(path)])
         except BlankError:
             counts["pictures_without_ink"] += 1
             continue

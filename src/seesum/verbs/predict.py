@@ -111,10 +111,7 @@ def predict(
     if plot_file is not None:
         save_figure(draw_grid(np.stack([prepared.image for prepared in settled]), captions, wrong), plot_file)
     if explain_file is not None:
-        explanations = [
-            _explain(prepared, answer, caption, reader)
-            for prepared, answer, caption in zip(settled, answers, captions, strict=True)
-        ]
+        explanations = [_explain(*each, reader) for each in zip(settled, answers, captions, strict=True)]
         save_figure(draw_explanations(explanations, reader.operation), explain_file)
     return predictions
 
