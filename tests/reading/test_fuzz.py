@@ -144,8 +144,8 @@ def test_arrays_of_some_sizes(height: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("height", SIDES)
-def test_arrays_of_all_sizes(height: int) -> None:
-    check_sizes(height, SIDES)
+def test_arrays_of_many_sizes(height: int) -> None:
+    check_sizes(height, range(1 + height % 3, 41, 3))
 
 
 def test_faults_are_found(monkeypatch: pytest.MonkeyPatch) -> None:

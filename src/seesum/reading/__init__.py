@@ -24,5 +24,6 @@ Read the files in this order:
 - ``reader.py``: Reader: pictures and addends -> answers
 - ``exporting.py``: a trained network -> an ONNX file
 
-Add a step of the preparation in the file of its subject, and to ``benchmarks/photos.py``, which measures what it is worth.
+Add a step of the preparation in the file of its subject, and to ``STEPS`` in ``benchmarks/ways.py``.
+``benchmarks/photos.py`` measures what it is worth.
 """

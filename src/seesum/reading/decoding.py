@@ -166,25 +166,14 @@ def _shrink(take: Callable[[int, int], list[Image.Image]], width: int, height: i
         colours = _lay_on_paper(colours)
     size = _fit_size(colours.shape[1], colours.shape[0])
     if size != (colours.shape[1], colours.shape[0]):
-        colours = resize_planes(colours, size, Image.Resampling.BOX)
+        colours = _resize(colours, size)
     return colours if colours.shape[2] == 3 else np.repeat(colours, 3, 2)
 
 
-def resize_planes(
-    colours: Plane,
-    size: tuple[int, int],
-    how: Image.Resampling,
-    window: tuple[float, float, float, float] | None = None,
-) -> Plane:
-    """Resize colours [H, W, C] to [h, w, C], plane by plane, since pillow has no image with several planes of floats.
-
-    Args:
-        colours: float32.
-        size: width and height of the result.
-        how: the filter.
-        window: left, top, right and bottom of the part that is taken, in pixels and fractions of them; None for all.
-    """
-    planes = [Image.fromarray(plane).resize(size, how, box=window) for plane in colours.transpose(2, 0, 1)]
+def _resize(colours: Plane, size: tuple[int, int]) -> Plane:
+    """Resize colours [H, W, C] to a width and height."""
+    # plane by plane, since pillow has no image with several planes of floats
+    planes = [Image.fromarray(plane).resize(size, Image.Resampling.BOX) for plane in colours.transpose(2, 0, 1)]
     return np.dstack([np.asarray(plane, np.float32) for plane in planes])
 
 

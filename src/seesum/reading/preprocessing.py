@@ -31,7 +31,7 @@ MOST_IMAGES = 2
 COARSE_PIXELS = 240 * 180
 """Pixels of the copy in which digits are searched."""
 SMALL = 32
-"""Pictures whose longer side has at most this many pixels get a margin of paper."""
+"""Pictures whose longer side has at most this many pixels get a margin of paper before the search."""
 LOOKS = (0.0, 1.2)
 """Blurs of the small copy, in its pixels. Where no ink is found, it may be so faint that it falls apart in the noise."""
 MOST_CANDIDATES = 3

@@ -171,7 +171,7 @@ def split_ink(ink: Plane) -> tuple[Parts, float]:
     """
     counts = count_levels(make_levels(ink, 255))
     threshold = split_otsu(counts)
-    paper = np.where(threshold > BINS, counts, 0)
+    paper = np.where(threshold >= BINS, counts, 0)
     floor = find_quantile(paper, 0.5)
     return _connect(ink, floor, find_deviation(paper, floor), find_quantile(counts - paper, 0.7), LOW)
 
