@@ -11,14 +11,15 @@ RIM = 0.04
 ALONG_RIM = 0.5
 """A digit may touch the rim along this share of its size, as the bar of a 7 may. The edge of a desk touches it for longer."""
 FILLED, HALF_SIDE = 0.6, 0.7
-"""A digit that was cut close fills this share of both directions. Its strokes lie along at most one side for more than the other
-share."""
+"""A digit that was cut close fills this share of both directions. Its strokes lie along at most one side for more than the
+other share."""
 SPECK = 0.25
 """Other ink whose extent is below this share of the digit's is a speck."""
 MOST_ENDS = 6
 """Strokes of a digit that may run into the rim. More are ruled lines."""
 UNFRAMED = 32
-"""Up to this many pixels of the shorter side, the rim of a picture that is not plain is not checked: a stroke is hardly thinner."""
+"""Up to this many pixels of the shorter side, the rim of a picture that is not plain is not checked: strokes are
+hardly thinner."""
 
 
 def find_rim(shape: tuple[int, ...]) -> int:
