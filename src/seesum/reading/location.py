@@ -107,14 +107,19 @@ def find_candidates(grey: Plane) -> list[Candidate]:
     return distinct or _take_shape(grey)
 
 
-def _is_clear(candidates: list[Candidate]) -> bool:
-    """Return whether one of the candidates so far stands out so much that no other width of strokes needs to be tried."""
+def _find_leader(candidates: list[Candidate]) -> Candidate | None:
+    """Return the best of the candidates so far, if it looks like a digit and far more than any of the other polarity."""
     if not candidates:
-        return False
+        return None
     best = max(candidates, key=lambda one: one.score)
     rival = max((one.score for one in candidates if one.bright != best.bright), default=0.0)
-    stands_out = best.likeness >= CLEAR_LIKENESS and best.score > CLEAR_LEAD * rival
-    return stands_out and not any(list_contacts(best.ink, best.box, best.shape)) and not _has_company(best, candidates)
+    return best if best.likeness >= CLEAR_LIKENESS and best.score > CLEAR_LEAD * rival else None
+
+
+def _is_clear(candidates: list[Candidate]) -> bool:
+    """Return whether one of the candidates so far stands out so much that no other width of strokes needs to be tried."""
+    best = _find_leader(candidates)
+    return best is not None and not any(list_contacts(best.ink, best.box, best.shape)) and not _has_company(best, candidates)
 
 
 def _has_company(best: Candidate, candidates: list[Candidate]) -> bool:
@@ -126,13 +131,18 @@ def _has_company(best: Candidate, candidates: list[Candidate]) -> bool:
 
 
 def _list_views(grey: Plane, candidates: list[Candidate]) -> Iterator[View]:
-    """Yield a picture in both polarities, with the paper of each window, until one of the candidates so far is clear."""
+    """Yield a picture in both polarities, with the paper of each window, until one of the candidates so far is clear.
+
+    Where one of them leads that is not clear for another reason, such as company, the other polarity is left out.
+    """
     dark = {False: grey, True: float(grey.max()) - grey}
     for window in dict.fromkeys(max(3, round(share * min(grey.shape)) | 1) for share in WINDOWS):
         if _is_clear(candidates):
             return
+        leader = _find_leader(candidates)
         for bright, plane in dark.items():
-            yield View(plane, estimate_background(make_levels(plane), window), bright)
+            if leader is None or leader.bright == bright:
+                yield View(plane, estimate_background(make_levels(plane), window), bright)
 
 
 def drop_rim(parts: Parts) -> Parts:
