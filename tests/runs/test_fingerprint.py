@@ -71,7 +71,7 @@ def test_weights_of_earlier_versions_load(copied: Run) -> None:
     assert load_tensors(copied.weights)[1] == {"run": copied.fingerprint}
     save_tensors(copied.weights, load_tensors(copied.weights)[0])
     assert copied.load_network()
-    for name in list_shipped():
+    for name in set(list_shipped()) - {"hand"}:  # which is of this version
         run = seesum.Run(Path(seesum.__file__).parent / "networks" / "weights" / name)
         assert load_tensors(run.weights)[1] == {}, "the shipped weights are of an earlier version"
         assert run.load_network()

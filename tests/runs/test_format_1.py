@@ -20,11 +20,12 @@ import seesum
 from seesum.base.compatibility import AUGMENTATION_NAMES, FORMAT, RECIPE_NAMES, find_new_name
 from seesum.base.errors import InputError
 from seesum.base.files import load_tensors, read_json
+from seesum.data import rendering
+from seesum.data.glyphs import DIGITS, OTHERS
 from seesum.networks import blocks
 from seesum.reading.onnx_model import OnnxModel
 
 FIXTURE = Path(__file__).parent / "format-1"
-EXAMPLES = Path(__file__).parents[2] / "examples"
 EXPECTED: dict[str, Any] = json.loads((FIXTURE / "expected.json").read_text())
 
 
@@ -76,13 +77,19 @@ def test_evaluation_is_as_before(small_data: Path) -> None:
 def test_answers_are_as_before(name: str, exported: bool, tmp_path: Path) -> None:
     (tmp_path / "finished.onnx").write_bytes(lzma.decompress((FIXTURE / "finished.onnx.xz").read_bytes()))
     reader = seesum.Reader.load(tmp_path / "finished.onnx" if exported else FIXTURE / "finished")
-    answer = reader(EXAMPLES / name, add=7).to_dict()
+    # pictures are prepared in another way today, so this is the image that version 0.1 made of the example
+    answer = reader(FIXTURE / f"{Path(name).stem}.png", add=7).to_dict()
     expected = {("digits_found" if key == "found" else key): value for key, value in EXPECTED["answers"][name].items()}
     assert nearly_equal(answer, expected)
     assert reader.adder_knows_rule
 
 
-def test_a_stopped_run_continues_to_the_same_weights(old: Path, small_data: Path) -> None:
+def test_a_stopped_run_continues_to_the_same_weights(old: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This needs the synthetic images of version 0.1: since then, glyphs were added, and two figures have changed."""
+    counts = (8, 10, 7, 7, 9, 7, 6, 9, 6, 8)
+    monkeypatch.setattr(rendering, "DIGITS", {digit: DIGITS[digit][:count] for digit, count in enumerate(counts)})
+    figures = {0: "0,100 34,0! 68,100; 14,64 54,64", 12: "4,20 24,2 50,14 42,40 28,56 28,74; 28,94 29,100"}
+    monkeypatch.setattr(rendering, "OTHERS", tuple(figures.get(index, glyph) for index, glyph in enumerate(OTHERS)))
     run = seesum.train(resume=old / "stopped", data=small_data, plot=False, quiet=True)
     given, expected = load_tensors(run.weights)[0], load_tensors(FIXTURE / "went-on.safetensors")[0]
     assert given.keys() == expected.keys()

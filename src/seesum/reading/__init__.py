@@ -7,6 +7,7 @@ Read the files in this order:
 - ``processes.py``: a process that decodes pictures and can be killed
 - ``opening.py``: opens a picture's file within limits
 - ``decoding.py``: any of these -> colours; the only place that decodes pictures
+- ``opencv.py``: OpenCV, and nothing that it leaves behind
 - ``segmentation.py``: which pixels are ink: illumination, threshold, connected parts
 - ``lines.py``: ink without the ruled lines of its paper
 - ``groups.py``: strokes that belong to one digit

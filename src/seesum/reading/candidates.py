@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from seesum.reading.decoding import Plane
+from seesum.reading.opencv import cv2
 from seesum.reading.segmentation import EIGHT, Box, Mask, grow, measure_stroke_width
 
 THICK = 0.33

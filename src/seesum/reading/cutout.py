@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +13,7 @@ from seesum.reading.decoding import Plane
 from seesum.reading.groups import group_strokes, measure_extent
 from seesum.reading.lines import remove_ruled_lines
 from seesum.reading.location import CLEAR_CONTRAST
+from seesum.reading.opencv import cv2
 from seesum.reading.segmentation import (
     Box,
     Mask,

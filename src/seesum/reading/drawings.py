@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
@@ -19,6 +18,7 @@ from seesum.reading.candidates import measure_thinness
 from seesum.reading.cutout import BENCH, Area, join_strokes
 from seesum.reading.decoding import Plane
 from seesum.reading.location import LIKENESS
+from seesum.reading.opencv import cv2
 from seesum.reading.pictures import PictureError
 from seesum.reading.preprocessing import Prepared, centre_by_mass, fit_into_box
 from seesum.reading.segmentation import Box

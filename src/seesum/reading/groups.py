@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from seesum.reading.opencv import cv2
 from seesum.reading.segmentation import Box, Parts, label_parts, measure_stroke_width
 
 MOST_JOINED = 40

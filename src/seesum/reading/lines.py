@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from seesum.reading.opencv import cv2
 from seesum.reading.segmentation import Box, Mask, grow
 
 SMALLEST = 40

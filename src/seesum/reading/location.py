@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from seesum.reading.candidates import Candidate, find_outline, measure_thinness
 from seesum.reading.decoding import Plane
 from seesum.reading.groups import group_strokes, measure_extent
 from seesum.reading.lines import remove_ruled_lines
+from seesum.reading.opencv import cv2
 from seesum.reading.rims import UNFRAMED, find_rim, list_contacts, measure_contact
 from seesum.reading.segmentation import (
     EIGHT,

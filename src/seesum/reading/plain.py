@@ -10,7 +10,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +17,7 @@ from seesum.reading.candidates import Candidate, Paper, find_outline, measure_th
 from seesum.reading.decoding import Plane
 from seesum.reading.groups import group_strokes, measure_extent
 from seesum.reading.lines import remove_ruled_lines
+from seesum.reading.opencv import cv2
 from seesum.reading.rims import SPECK, has_edges, list_contacts
 from seesum.reading.segmentation import (
     EIGHT,

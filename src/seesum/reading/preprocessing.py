@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -21,6 +20,7 @@ from seesum.reading.candidates import Candidate
 from seesum.reading.cutout import extract_strokes, find_projection
 from seesum.reading.decoding import Plane, decode_picture, read_grey
 from seesum.reading.location import find_candidates, select_digits
+from seesum.reading.opencv import cv2
 from seesum.reading.pictures import FEW_LEVELS, Picture, PictureError, name_picture
 from seesum.reading.plain import find_plain
 from seesum.reading.segmentation import blur

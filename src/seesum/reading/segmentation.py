@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from seesum.reading.decoding import Plane
+from seesum.reading.opencv import cv2
 
 Mask = NDArray[np.bool_]
 """[H, W]."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from seesum.data.idx import BOX
 from seesum.reading.decoding import Plane
+from seesum.reading.opencv import cv2
 from seesum.reading.segmentation import Mask, grow, measure_stroke_width
 
 THINNEST, THICKEST = 2.2, 4.4
