@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -27,9 +26,10 @@ import numpy as np
 
 from answering import Answered, Worker
 from parts import Part, list_parts
+from scripts import run_to_end
 from seesum.base.errors import InputError, JobError
 from seesum.base.files import make_folder, read_csv, write_csv
-from seesum.base.interrupts import INTERRUPTED, end_as_interrupted
+from seesum.base.interrupts import end_as_interrupted
 from seesum.base.progress import Progress
 from seesum.cli.output import print_rows
 from sheets import save_picture
@@ -212,10 +212,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (InputError, JobError) as error:
-        raise SystemExit(f"before_after.py: {error}") from None
-    except KeyboardInterrupt:
-        print("before_after.py: stopped; the same command goes on with the parts that have no row yet", file=sys.stderr)
-        raise SystemExit(INTERRUPTED) from None
+    run_to_end(main, "the parts that have no row yet")

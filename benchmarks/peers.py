@@ -36,9 +36,9 @@ from PIL import Image, UnidentifiedImageError
 from parts import Part, list_parts
 from processes import Outcome, Worker
 from programs import PEERS, Peer, find_peers
+from scripts import run_to_end
 from seesum.base.errors import InputError, JobError, join_names
 from seesum.base.files import make_folder, read_csv, write_csv
-from seesum.base.interrupts import INTERRUPTED
 from seesum.base.progress import Progress, say
 from seesum.cli.output import print_rows
 from seesum.runs.names import DEFAULT_RUN
@@ -260,11 +260,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (InputError, JobError) as error:
-        print(f"peers.py: {error}", file=sys.stderr)
-        raise SystemExit(2 if isinstance(error, InputError) else 1) from None
-    except KeyboardInterrupt:
-        print("peers.py: stopped; the same command goes on with the rows that are missing", file=sys.stderr)
-        raise SystemExit(INTERRUPTED) from None
+    run_to_end(main, "the rows that are missing")

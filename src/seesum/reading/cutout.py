@@ -19,6 +19,7 @@ from seesum.reading.segmentation import (
     Mask,
     blur,
     count_levels,
+    find_box,
     find_quantile,
     grow,
     label_parts,
@@ -61,9 +62,9 @@ class Area(NamedTuple):
     def fit_to_ink(self, mask: Mask, box: Box) -> Area:
         """Return the area around the ink of a cut-out in which this area is ``box``."""
         unit = self.size / BENCH
-        edges = ((int(lines[0]), int(lines[-1]) + 1) for lines in (np.flatnonzero(mask.any(axis)) for axis in (1, 0)))
         (top, bottom), (left, right) = (
-            ((low - part.start) * unit, (high - part.start) * unit) for (low, high), part in zip(edges, box, strict=True)
+            ((ink.start - part.start) * unit, (ink.stop - part.start) * unit)
+            for ink, part in zip(find_box(mask), box, strict=True)
         )
         return Area(self.top + top, self.top + bottom, self.left + left, self.left + right)
 
@@ -228,8 +229,7 @@ def keep_touching(mask: Mask, hint: Mask) -> Mask:
     parts = label_parts(mask)
     keep = np.zeros(parts.number + 1, bool)
     keep[parts.labels[grow(hint, 3)]] = True
-    keep[0] = False
-    return keep[parts.labels] if keep.any() else mask
+    return parts.select(keep[1:]).mask if keep[1:].any() else mask
 
 
 def join_strokes(ink: Plane, mask: Mask, hint: Mask, gap: int = 8) -> Strokes:

@@ -21,7 +21,7 @@ from seesum.reading.location import LIKENESS
 from seesum.reading.opencv import cv2
 from seesum.reading.pictures import PictureError
 from seesum.reading.preprocessing import Prepared, centre_by_mass, fit_into_box
-from seesum.reading.segmentation import Box
+from seesum.reading.segmentation import Box, find_box
 from seesum.reading.widths import normalise_stroke_width
 
 Drawing = Sequence[Sequence[Sequence[float]] | NDArray[Any]]
@@ -60,8 +60,7 @@ def prepare_strokes(strokes: Drawing) -> Prepared:
             break
         area = closer
     evened = normalise_stroke_width(found.ink, found.mask)
-    rows, columns = (np.flatnonzero(found.mask.any(axis)) for axis in (1, 0))
-    blot = measure_thinness(found.mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]) < LIKENESS
+    blot = measure_thinness(found.mask[find_box(found.mask)]) < LIKENESS
     steps = {"ink": found.ink, "digit": found.mask, "strokes": evened}
     return Prepared(centre_by_mass(fit_into_box(evened)), 0 if blot else digits, steps)
 

@@ -11,7 +11,6 @@ from seesum.reading.segmentation import Box, Parts, label_parts, measure_stroke_
 MOST_JOINED = 40
 """At most this many groups of ink, the largest, are joined. A strip of 40,000 pixels held 1,100, and comparing each pair took
 2 s."""
-
 HALF = 0.45
 """A piece of this share of the largest one may be a digit of its own."""
 TALL = 2.2

@@ -21,6 +21,7 @@ from seesum.reading.segmentation import (
     blur,
     count_levels,
     estimate_background,
+    find_box,
     find_quantile,
     label_parts,
     make_levels,
@@ -116,10 +117,9 @@ def _find_leader(candidates: list[Candidate]) -> Candidate | None:
     return best if best.likeness >= CLEAR_LIKENESS and best.score > CLEAR_LEAD * rival else None
 
 
-def _is_clear(candidates: list[Candidate]) -> bool:
-    """Return whether one of the candidates so far stands out so much that no other width of strokes needs to be tried."""
-    best = _find_leader(candidates)
-    return best is not None and not any(list_contacts(best.ink, best.box, best.shape)) and not _has_company(best, candidates)
+def _is_clear(leader: Candidate, candidates: list[Candidate]) -> bool:
+    """Return whether the leader stands out so much that no other width of strokes needs to be tried."""
+    return not any(list_contacts(leader.ink, leader.box, leader.shape)) and not _has_company(leader, candidates)
 
 
 def _has_company(best: Candidate, candidates: list[Candidate]) -> bool:
@@ -137,9 +137,9 @@ def _list_views(grey: Plane, candidates: list[Candidate]) -> Iterator[View]:
     """
     dark = {False: grey, True: float(grey.max()) - grey}
     for window in dict.fromkeys(max(3, round(share * min(grey.shape)) | 1) for share in WINDOWS):
-        if _is_clear(candidates):
-            return
         leader = _find_leader(candidates)
+        if leader and _is_clear(leader, candidates):
+            return
         for bright, plane in dark.items():
             if leader is None or leader.bright == bright:
                 yield View(plane, estimate_background(make_levels(plane), window), bright)
@@ -219,8 +219,7 @@ def _take_shape(grey: Plane) -> list[Candidate]:
         return []
     if np.median(cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, EIGHT)[outline]) < SHARP * (high - low):
         return []
-    rows, columns = np.nonzero(ink)
-    box = slice(int(rows.min()), int(rows.max()) + 1), slice(int(columns.min()), int(columns.max()) + 1)
+    box = find_box(ink)
     return [Candidate(box, ink[box], grey.shape, False, 0.0, 0.0)]
 
 

@@ -23,7 +23,7 @@ from seesum.reading.location import find_candidates, select_digits
 from seesum.reading.opencv import cv2
 from seesum.reading.pictures import FEW_LEVELS, Picture, PictureError, name_picture
 from seesum.reading.plain import find_plain
-from seesum.reading.segmentation import blur
+from seesum.reading.segmentation import blur, find_box
 from seesum.reading.widths import normalise_stroke_width
 
 MOST_IMAGES = 2
@@ -160,8 +160,7 @@ def add_margin(colours: Plane) -> Plane:
 
 def fit_into_box(strokes: Plane) -> Plane:
     """Scale the ink's bounding box so that its longer side is 20 pixels, with its strongest ink at 255."""
-    rows, columns = (np.flatnonzero((strokes > 0.3).any(axis)) for axis in (1, 0))
-    box = strokes[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    box = strokes[find_box(strokes > 0.3)]
     height, width = box.shape
     scale = BOX / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))

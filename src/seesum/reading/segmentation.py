@@ -34,7 +34,7 @@ class Parts(NamedTuple):
     labels: NDArray[np.int32]
     """[H, W], from 1; 0 for what is in no part."""
     tops: NDArray[np.int32]
-    """[count]; likewise the others. Part 1 comes first."""
+    """[number]; likewise the others. Part 1 comes first."""
     lefts: NDArray[np.int32]
     heights: NDArray[np.int32]
     widths: NDArray[np.int32]
@@ -46,7 +46,7 @@ class Parts(NamedTuple):
         return self.labels > 0
 
     def select(self, keep: Mask) -> Parts:
-        """Return the parts for which ``keep`` [count] is true."""
+        """Return the parts for which ``keep`` [number] is true."""
         if keep.all():
             return self
         count = int(np.count_nonzero(keep))
@@ -55,9 +55,9 @@ class Parts(NamedTuple):
         return Parts(count, numbers[self.labels], *(values[keep] for values in self[2:]))
 
 
-def label_parts(mask: Mask, neighbours: int = 8) -> Parts:
-    """Label the connected parts of a mask [H, W]."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=neighbours)
+def label_parts(mask: Mask) -> Parts:
+    """Label the parts of a mask [H, W] whose pixels are connected by their eight neighbours."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
     lefts, tops, widths, heights, areas = np.asarray(stats, np.int32)[1:].T
     return Parts(count - 1, np.asarray(labels, np.int32), tops, lefts, heights, widths, areas)
 
@@ -67,9 +67,15 @@ def grow(mask: Mask, reach: int = 1) -> Mask:
     return cv2.dilate(mask.view(np.uint8), EIGHT, iterations=reach).view(np.bool_)
 
 
-def shrink(mask: Mask, reach: int = 1) -> Mask:
-    """Return the pixels of a mask [H, W] with no paper within ``reach`` rows and columns. Beyond the rim lies no paper."""
-    return cv2.erode(mask.view(np.uint8), EIGHT, iterations=reach).view(np.bool_)
+def shrink(mask: Mask) -> Mask:
+    """Return the pixels of a mask [H, W] with no paper among their neighbours. Beyond the rim lies no paper."""
+    return cv2.erode(mask.view(np.uint8), EIGHT).view(np.bool_)
+
+
+def find_box(mask: Mask) -> Box:
+    """Return the box around a mask [H, W] that is not empty."""
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def count_levels(levels: Levels, mask: Mask | None = None) -> NDArray[np.float64]:
@@ -146,10 +152,10 @@ def measure_contrast(grey: Plane, paper: Plane) -> Plane:
     return np.asarray(np.clip(share, 0, 1, out=share), np.float32)
 
 
-def threshold_ink(ink: Plane, hint: Mask | None = None, low: float = LOW) -> tuple[Parts, float]:
+def threshold_ink(ink: Plane, hint: Mask | None = None) -> tuple[Parts, float]:
     """Decide which pixels are ink [H, W], and how strong it is (0 where nothing rises above the noise).
 
-    It uses hysteresis: a pixel is ink if it reaches the share ``low`` of the ink's strength and is connected to one that
+    It uses hysteresis: a pixel is ink if it reaches the share ``LOW`` of the ink's strength and is connected to one that
     reaches ``HIGH``. Where a hint [H, W] is given, the strength is measured inside it, and everything around it counts as
     paper, whatever dark things there are elsewhere.
     """
@@ -161,7 +167,7 @@ def threshold_ink(ink: Plane, hint: Mask | None = None, low: float = LOW) -> tup
         strong = np.where(max(split_otsu(paper), floor + 3 * noise) < BINS, paper, 0)
     else:
         strong = count_levels(levels, hint)
-    return _connect(ink, floor, noise, find_quantile(strong, 0.7), low)
+    return _connect(ink, floor, noise, find_quantile(strong, 0.7))
 
 
 def split_ink(ink: Plane) -> tuple[Parts, float]:
@@ -173,14 +179,14 @@ def split_ink(ink: Plane) -> tuple[Parts, float]:
     threshold = split_otsu(counts)
     paper = np.where(threshold >= BINS, counts, 0)
     floor = find_quantile(paper, 0.5)
-    return _connect(ink, floor, find_deviation(paper, floor), find_quantile(counts - paper, 0.7), LOW)
+    return _connect(ink, floor, find_deviation(paper, floor), find_quantile(counts - paper, 0.7))
 
 
-def _connect(ink: Plane, floor: float, noise: float, level: float, low: float) -> tuple[Parts, float]:
+def _connect(ink: Plane, floor: float, noise: float, level: float) -> tuple[Parts, float]:
     """Return the ink above a threshold that is connected to strong ink, and its level. All levels are 0..255."""
     if level - floor <= 4 * noise:
         return label_parts(np.zeros(ink.shape, bool)), 0.0
-    parts = label_parts(ink > max(floor + low * (level - floor), floor + 3 * noise) / 255)
+    parts = label_parts(ink > max(floor + LOW * (level - floor), floor + 3 * noise) / 255)
     keep = np.zeros(parts.number + 1, bool)
     keep[parts.labels[ink > (floor + HIGH * (level - floor)) / 255]] = True
     return parts.select(keep[1:]), level / 255

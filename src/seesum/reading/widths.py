@@ -7,7 +7,7 @@ import numpy as np
 from seesum.data.idx import BOX
 from seesum.reading.decoding import Plane
 from seesum.reading.opencv import cv2
-from seesum.reading.segmentation import Mask, grow, measure_stroke_width
+from seesum.reading.segmentation import Mask, find_box, grow, measure_stroke_width
 
 THINNEST, THICKEST = 2.2, 4.4
 """Stroke widths in pixels of the 28x28 that are left as they are. MNIST's own is 3.0 +- 0.7, measured in this way."""
@@ -20,8 +20,7 @@ def normalise_stroke_width(ink: Plane, mask: Mask) -> Plane:
 
     Wider strokes never meet: where the paper between two of them is narrow, they grow less.
     """
-    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
-    window = np.s_[max(0, rows[0] - 2) : rows[-1] + 3, max(0, columns[0] - 2) : columns[-1] + 3]
+    window = tuple(slice(max(0, part.start - 2), part.stop + 2) for part in find_box(mask))
     near = grow(mask[window], 2)
     soft = np.where(near, ((ink[window] - 0.2) / 0.6).clip(0, 1), 0).astype(np.float32)
     unit = max(soft.shape) / BOX
