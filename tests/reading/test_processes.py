@@ -47,6 +47,13 @@ def lives(number: int) -> bool:
         return False
 
 
+def kill_when_asked(process: DecodingProcess) -> None:
+    while not process._lock.locked():
+        time.sleep(0.001)
+    time.sleep(0.1)
+    os.kill(find_id(process), signal.SIGKILL)
+
+
 def wait_for_end(number: int) -> None:
     until = time.monotonic() + 10
     while lives(number):
@@ -102,11 +109,11 @@ def test_one_that_hangs_or_dies_or_lies_is_replaced() -> None:
     os.kill(find_id(process), signal.SIGSTOP)  # it takes no processor time, so only the clock can end it
     with pytest.raises(TimeoutError):
         process.ask(PREPARE, SEVEN_PNG, 0.1, 784)
-    process.start()
-    killer = threading.Timer(0.1, os.kill, [find_id(process), signal.SIGKILL])
+    slow = make_commented_gif(20 * 2**20)  # made before, or a slow machine would kill the process before it is asked
+    killer = threading.Thread(target=kill_when_asked, args=[process])
     killer.start()
     with pytest.raises(BrokenDecoderError):
-        process.ask(PREPARE, make_commented_gif(20 * 2**20), 9, 784)
+        process.ask(PREPARE, slow, 9, 784)
     killer.join()
     process.start()
     os.kill(find_id(process), signal.SIGKILL)  # while it waits
