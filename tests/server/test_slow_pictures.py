@@ -20,8 +20,13 @@ import pytest
 from PIL import Image
 
 from conftest import Server, start_server
+from digits import SEVEN, draw_strokes
 from hostile import encode, make_commented_gif, make_marks, make_scans
 from seesum.data.idx import Dataset
+from seesum.server.answers import Answerer
+from seesum.server.limits import Limits
+from seesum.server.uploads import Question
+from seesum.server.workers import list_limits
 
 THREE = (Path(__file__).parents[2] / "examples" / "three.png").read_bytes()
 STRICT = """
@@ -55,6 +60,25 @@ def list_all_children(server: Server) -> list[int]:
     """The processes that any thread of the server has started."""
     tasks = Path(f"/proc/{server.process.pid}/task").iterdir()
     return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+
+
+def test_each_kind_of_picture_has_a_process_that_takes_it() -> None:
+    """Small pictures and drawings have the first one for themselves. Large ones, and those of many scans, have the last one."""
+    answerer = Answerer({}, Limits())
+    first, middle, last = list_limits(3)
+
+    def estimate(picture: bytes) -> float:
+        return answerer.estimate(Question(picture, 7))
+
+    digit = draw_strokes(SEVEN)
+    for size in ((60, 60), (150, 150), (180, 200)):
+        assert estimate(encode(digit.resize(size))) <= first
+    drawing, marks = encode(digit.resize((300, 300))), encode(make_marks(316))
+    photo = encode(np.zeros((1600, 1200, 3), np.uint8), "JPEG")
+    for picture in (drawing, marks, photo):
+        assert first < estimate(picture) <= middle
+    for picture in (encode(np.zeros((4000, 3000, 3), np.uint8), "JPEG"), make_scans(3000, 90), b"no picture"):
+        assert middle < estimate(picture) <= last
 
 
 @pytest.mark.slow

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seesum.data.idx import SIDE
+from seesum.reading.answer import Answer
 from seesum.reading.headers import read_header
 from seesum.reading.opening import MOST_SCANS, FormatError, LargePictureError, open_image
 from seesum.reading.pictures import PictureError
 from seesum.reading.preprocessing import MOST_IMAGES, Prepared, take_prepared
 from seesum.reading.processes import BrokenDecoderError, DecodingProcess
-from seesum.reading.reader import Answer, Reader
+from seesum.reading.reader import Reader
 from seesum.server.limits import Limits, RequestError
 from seesum.server.uploads import Question
 from seesum.server.workers import Questions, Reply
@@ -32,7 +33,7 @@ SIDES = SIDE.to_bytes(4) * 2
 """Width and height in the header of a 28x28 PNG."""
 HEADER = 2**16
 """So many bytes of a file are read to estimate its time."""
-DRAWING, SALIENCY, PREPARING = 0.005, 0.06, 0.08
+DRAWING, SALIENCY, PREPARING = 0.005, 0.06, 0.02
 """Estimated seconds of processor time to prepare a drawing, to compute a saliency map, and to prepare a picture of ``MANY``
 pixels or more. Measured on an Intel Xeon."""
 BYTE, PIXEL, SCAN = 1e-7, 2e-8, 1e-9

@@ -32,7 +32,7 @@ class Limits:
     answering: float = 20.0
     """Seconds after which a request without an answer gets an error."""
     each: float = 0.25
-    """Seconds added to ``answering`` for each picture. Preparing a picture takes about 0.07, and a batch has up to 256."""
+    """Seconds added to ``answering`` for each picture. Preparing a picture takes about 0.02, and a batch has up to 256."""
     stopping: int = 25
     """Seconds in which running requests must finish after SIGTERM. The server ends within 30 seconds."""
     batch: int = 256

@@ -30,7 +30,7 @@ Questions = Sequence[Question]
 Reply = bytes | RequestError
 """An answer as JSON, or an error."""
 
-SHORT, LONG = 0.07, 0.2
+SHORT, LONG = 0.02, 0.15
 """Estimated seconds of the pictures that a process takes at most: the first process only takes drawings and small pictures, the
 last one takes all, and those between them take pictures that are not suspiciously slow. So each kind finds a process soon, and
 only the last one holds a picture of 25 million pixels."""
