@@ -35,8 +35,8 @@ class Answered:
         """Milliseconds of decoding."""
         self.ms: float = line["ms"]
         """Milliseconds of everything after decoding: preparing and answering."""
-        self.right = not self.accepted if truth < 0 else self.digit == truth
-        """Whether the digit is the true one. Where there is none, whether the answer is unsure."""
+        self.right = not line["crashed"] and (not self.accepted if truth < 0 else self.digit == truth)
+        """Whether the digit is the true one. Where there is none, whether the answer is unsure. A crash is never right."""
 
 
 class Worker:
@@ -159,10 +159,12 @@ def serve(run: str) -> None:
         start = time.process_time()
         try:
             answer = reader(json.loads(line)["path"], add=7)
-        except seesum.PictureError:
-            answer = None
+            crashed = False
+        except Exception as error:
+            answer, crashed = None, not isinstance(error, seesum.PictureError)
         whole, decoding = time.process_time() - start, take()
         found = {"digit": answer.digit, "accepted": not answer.unsure} if answer else {"digit": None, "accepted": False}
+        found["crashed"] = crashed
         print(json.dumps(found | {"decoding_ms": 1000 * decoding, "ms": 1000 * (whole - decoding)}), flush=True)
 
 

@@ -141,3 +141,14 @@ def test_the_script_ends_with_exit_code_2(tmp_path: Path) -> None:
     done = run_peers(tmp_path, "measure")
     assert (done.returncode, done.stderr.splitlines()[-1][:9]) == (2, "peers.py:")
     assert "Traceback" not in done.stderr
+
+
+def test_the_page_shows_the_rows() -> None:
+    stored = read_csv(ROOT / "results" / "peers.csv")
+    text = (ROOT / "docs" / "reading.md").read_text().partition("## Beside other programs")[2]
+    header, _, *lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
+    assert len(lines) == len({row["peer"] for row in stored})
+    for peer, *shown, _ in lines:
+        for part, value in zip(header[1:-1], shown, strict=True):
+            (row,) = (row for row in stored if (row["peer"], row["part"], row["digits"]) == (peer, part, "MNIST"))
+            assert f"{float(row['right']):.1f}" == value, (peer, part)

@@ -167,7 +167,7 @@ def test_every_kind_is_a_part() -> None:
 
 
 def answer(digit: int | None, accepted: bool, truth: int, ms: float = 1.0) -> Answered:
-    return Answered({"digit": digit, "accepted": accepted, "decoding_ms": 0.5, "ms": ms}, truth)
+    return Answered({"digit": digit, "accepted": accepted, "crashed": False, "decoding_ms": 0.5, "ms": ms}, truth)
 
 
 def test_a_comparison_counts_what_changed() -> None:
