@@ -17,7 +17,8 @@ from seesum.data.rendering import TRACE, render_non_digits, render_traces, trace
 from seesum.networks.network import count_parameters
 from seesum.networks.systems import SYSTEMS, find_system
 from seesum.reading.onnx_model import OnnxModel, find_run_or_model
-from seesum.runs.run import SHIPPED, Run, find_run, list_shipped
+from seesum.runs.run import Run, find_run
+from seesum.runs.shipped import SHIPPED, list_shipped
 
 OURS = [name for name, system in SYSTEMS.items() if system.result and not system.published]
 BESIDE = {"fast-concat": {"adder"}}

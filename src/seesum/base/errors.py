@@ -27,6 +27,11 @@ def import_extra(name: str, extra: str) -> ModuleType:
         raise JobError(f'this needs {name}, which is not installed; install it with: pip install "seesum[{extra}]"') from error
 
 
+def shorten_error(error: Exception) -> str:
+    """Return the kind and the first line of an error of somebody else's code, for a sentence."""
+    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+
+
 def join_names(names: Iterable[str], word: str = "and") -> str:
     """Join names as a person lists them: ``a, b and c``."""
     *most, last = names

@@ -1,6 +1,7 @@
 """Adders: the ways to combine the two inputs, one class each. The learned tables are in ``tables.py``.
 
-To add an adder, write a subclass of ``Adder`` here and register it in ``ADDERS``. Its contract is in ``contract.py``.
+To add an adder, write a subclass of ``Adder`` and register it: here in ``ADDERS`` if it is to be built in, with
+``seesum.register`` or as an entry point if not. Its contract is in ``contract.py``.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seesum.base.errors import InputError
-from seesum.base.registry import look_up
+from seesum.base.errors import InputError, shorten_error
+from seesum.base.registry import Registry, look_up
 from seesum.data.operations import ADDENDS, Operation
 from seesum.networks.contract import Adder, Output, append_addend, compute_digit_logp
 from seesum.networks.tables import DiagonalTable, LowRankTable, Table
@@ -140,24 +141,81 @@ class Exact(Adder):
         return Output(digit_logp, padded.gather(1, self.source[addend]))
 
 
-ADDERS: dict[str, type[Adder]] = {
-    "concat": Concat,
-    "embedding": Embedding,
-    "argmax": Argmax,
-    "table": Table,
-    "low-rank-table": LowRankTable,
-    "diagonal-table": DiagonalTable,
-    "exact": Exact,
-}
+def _adapt_adder(name: str, thing: Any) -> type[Adder]:
+    """Return a class of adders that a user or an installed package brings.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if not (isinstance(thing, type) and issubclass(thing, Adder)):
+        raise InputError(
+            f"{name} is {thing!r:.60} and no adder; an adder is a subclass of seesum.Adder, with "
+            f"forward(features, digit_logits, addend) -> seesum.Output(digit_logp, sum_logp)"
+        )
+    return thing
+
+
+ADDERS: Registry[type[Adder]] = Registry(
+    "adder",
+    {
+        "concat": Concat,
+        "embedding": Embedding,
+        "argmax": Argmax,
+        "table": Table,
+        "low-rank-table": LowRankTable,
+        "diagonal-table": DiagonalTable,
+        "exact": Exact,
+    },
+    "seesum.adders",
+    _adapt_adder,
+)
 
 
 def build_adder(name: str, features: int, operation: Operation, **options: Any) -> Adder:
     """Build the adder with this name in ``ADDERS``. The ``options`` go to its class.
 
     Raises:
-        InputError: the name is unknown, or the adder cannot represent the operation.
+        InputError: the name is unknown, the adder cannot represent the operation, or it breaks its contract.
     """
-    return look_up(ADDERS, name, "adder")(features, operation, **options)
+    made = look_up(ADDERS, name, "adder")
+    if ADDERS.find_origin(name) is None:
+        return made(features, operation, **options)
+    try:
+        adder = made(features, operation, **options)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"the adder {name} cannot be built ({shorten_error(error)}); mend it") from error
+    _try_adder(adder, name)
+    return adder
+
+
+def _try_adder(adder: Adder, name: str) -> None:
+    """Make sure that an adder gives outputs of the right shapes for two images.
+
+    Raises:
+        InputError: it does not.
+    """
+    if not {"features", "num_classes"} <= vars(adder).keys():
+        raise InputError(f"the adder {name} was not set up; its __init__ must call super().__init__(features, operation)")
+    logits = torch.zeros(2, 10) if adder.reads_logits else None
+    was_training = adder.training
+    adder.eval()
+    try:
+        with torch.no_grad():
+            given: Any = adder(torch.zeros(2, adder.features), logits, torch.tensor([0, 9]))
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"the adder {name} fails on two images ({shorten_error(error)}); mend it") from error
+    adder.train(was_training)
+    shapes = [tuple(one.shape) for one in given] if isinstance(given, Output) else []
+    expected = [(2, 10), (2, adder.num_classes)]
+    if shapes != expected:
+        found = f"shapes {shapes}" if shapes else f"a {type(given).__name__}"
+        raise InputError(
+            f"the adder {name} gave {found} for two images; expected seesum.Output(digit_logp, sum_logp) of shapes {expected}"
+        )
 
 
 def _build_hidden(inputs: int, outputs: int, bias: bool, norm: bool) -> list[nn.Module]:

@@ -40,6 +40,8 @@ class Adder(nn.Module):
     """Whether the adder reads the digit logits. If not, it reads the features, and the network has no digit head."""
     knows_rule: ClassVar[bool] = False
     """Whether the adder is given the rule of the operation. If not, it learns the rule from samples."""
+    takes_any_encoder: ClassVar[bool] = True
+    """Whether it works with every encoder."""
     compares_operations: ClassVar[bool] = False
     """Whether ``seesum compare`` also trains the adder on every other operation."""
 

@@ -7,23 +7,30 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from seesum.base.errors import InputError
 from seesum.networks.contract import Adder, Encoded, Output
 
 
 class Network(nn.Module):
     """Join an encoder and an adder. ``encode`` and ``add`` are separate, so ten addends cost only one pass of the encoder."""
 
-    def __init__(self, encoder: nn.Module, adder: Adder, head_bias: bool = True) -> None:
+    def __init__(self, encoder: nn.Module, adder: Adder, head_bias: bool = True, head: bool = True) -> None:
         """Build the digit head, if the adder needs one, and store the three modules.
 
         Args:
             encoder: computes features [B, F] from images [B, 1, 28, 28].
             adder: one of ``ADDERS``, built for F features.
             head_bias: whether the digit head has a bias. The head is a linear layer from features to digit logits.
+            head: whether there is a digit head where the adder reads digit logits. If not, the features are the logits.
+
+        Raises:
+            InputError: without a head, there are not ten features.
         """
         super().__init__()
+        if not head and adder.features != 10:
+            raise InputError(f"without a digit head, an encoder gives the 10 digit logits, but this one gives {adder.features}")
         self.encoder = encoder
-        self.digit_head = nn.Linear(adder.features, 10, bias=head_bias) if adder.reads_logits else None
+        self.digit_head = nn.Linear(adder.features, 10, bias=head_bias) if adder.reads_logits and head else None
         self.adder = adder
         self.temperature = 1.0
         """The digit logits are divided by this. Training does not learn it. Calibration sets it afterwards."""
@@ -31,8 +38,10 @@ class Network(nn.Module):
     def encode(self, image: Tensor) -> Encoded:
         """Compute features [B, F] and digit logits [B, 10] from normalised float images [B, 1, 28, 28]."""
         features = self.encoder(image)
-        logits = None if self.digit_head is None else self.digit_head(features)
-        return Encoded(features, logits if logits is None or self.temperature == 1 else logits / self.temperature)
+        logits = features if self.digit_head is None else self.digit_head(features)
+        if not self.adder.reads_logits:
+            return Encoded(features, None)
+        return Encoded(features, logits if self.temperature == 1 else logits / self.temperature)
 
     def add(self, encoded: Encoded, addend: Tensor) -> Output:
         """Compute both outputs from encoded images and addends [B] int64. The adder gets float32 from any encoder."""
@@ -65,6 +74,14 @@ class Layer(NamedTuple):
     """How often the module is called for one image."""
 
 
+def _find_tensor(result: Any) -> Tensor | None:
+    """Return what a module gave; of several tensors the first, as the outputs of a GRU; None where it gave none."""
+    if isinstance(result, Tensor):
+        return result
+    parts = result.values() if isinstance(result, dict) else result if isinstance(result, tuple | list) else ()
+    return next((tensor for part in parts if (tensor := _find_tensor(part)) is not None), None)
+
+
 def describe_layers(network: Network) -> list[Layer]:
     """List the layers of a network in the order in which they compute.
 
@@ -74,11 +91,11 @@ def describe_layers(network: Network) -> list[Layer]:
     layers: dict[str, Layer] = {}
 
     def record(name: str, module: nn.Module, result: Any) -> None:
-        tensor = result if isinstance(result, Tensor) else result.sum_logp
+        tensor = _find_tensor(result.sum_logp if isinstance(result, Output) else result)
         parameters = sum(p.numel() for p in module.parameters(recurse=False) if p.requires_grad)
         kind = str(module) if not list(module.children()) else type(module).__name__
         uses = layers[name].uses + 1 if name in layers else 1
-        layers[name] = Layer(name, kind, tuple(tensor.shape[1:]), parameters, uses)
+        layers[name] = Layer(name, kind, () if tensor is None else tuple(tensor.shape[1:]), parameters, uses)
 
     hooks = [
         module.register_forward_hook(lambda m, _, result, name=name: record(name, m, result))
