@@ -10,7 +10,7 @@ import pytest
 from seesum.base.errors import InputError
 from seesum.base.recipe import Recipe
 from seesum.data.idx import Dataset, LabelledImages
-from seesum.data.operations import OPERATIONS, hold_out_pairs
+from seesum.data.operations import OPERATIONS, find_operation, hold_out_pairs
 from seesum.data.samples import ADDEND_STRATEGIES, make_samples, make_training_samples
 from seesum.data.splits import count_images, draw_evenly, preview_samples, split_images
 
@@ -29,7 +29,7 @@ def test_operations_by_hand(name: str) -> None:
     table = operation.tabulate()
     for digit in range(10):
         for addend in range(10):
-            assert table[digit, addend] + operation.lowest == TRUTH[name](digit, addend)
+            assert operation.values[table[digit, addend]] == TRUTH[name](digit, addend)
     assert table.min() == 0
     assert table.max() == operation.num_classes - 1
 
@@ -149,5 +149,11 @@ def test_samples_to_look_at_are_those_trained_on(mnist: Dataset, strategy: str) 
 
 def test_pairs_that_cannot_be_held_out() -> None:
     with pytest.raises(InputError, match="hold out fewer"):
-        hold_out_pairs(OPERATIONS["multiply"], 10, np.random.default_rng(0))
-    assert not hold_out_pairs(OPERATIONS["multiply"], 0, np.random.default_rng(0)).any()
+        hold_out_pairs(find_operation("10 * d + a"), 1, np.random.default_rng(0))
+    assert not hold_out_pairs(find_operation("10 * d + a"), 0, np.random.default_rng(0)).any()
+
+
+def test_classes_that_no_pair_gives_need_not_be_seen() -> None:
+    held = hold_out_pairs(OPERATIONS["multiply"], 10, np.random.default_rng(0))
+    answers = OPERATIONS["multiply"].tabulate()
+    assert set(answers[~held]) == set(answers.flat) < set(range(82))

@@ -237,11 +237,11 @@ def test_the_first_answer_after_a_restart_may_have_other_sums(browser: Browser, 
         first.stop()
         with start_on(port, str(run.directory)):
             visit.page.keyboard.press("5")
-            expect(visit.page.locator("#symbol")).to_have_text("×")
+            expect(visit.page.locator("#equation i").first).to_have_text("×")
             expect(visit.page.locator("#addend")).to_have_text("5")
             expect(visit.page.locator("#sum")).to_have_text(re.compile(r"\d+"))
             assert visit.page.evaluate(
-                "(({network, answer}) => [network.answers, answer.sum_probabilities.length, answer.addend])(views[0])"
+                "(({network, answer}) => [network.values.length, answer.sum_probabilities.length, answer.addend])(views[0])"
             ) == [82, 82, 5]
             visit.complaints.clear()  # as above
             visit.page.close()  # before the server ends, which the page would complain of

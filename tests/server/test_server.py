@@ -22,7 +22,7 @@ import seesum
 from conftest import Server
 from seesum.data.idx import Dataset
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples").iterdir())
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.[jp][pn]g"))
 THREE = (Path(__file__).parents[2] / "examples" / "three.png").read_bytes()
 Form = dict[str, Any]
 

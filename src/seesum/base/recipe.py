@@ -71,7 +71,7 @@ class Recipe:
     adder: str = "table"
     """How the two inputs are combined: a name in ``ADDERS``."""
     operation: str = "add"
-    """What is computed from digit and addend: a name in ``OPERATIONS``."""
+    """What is computed from digit and addend: a name in ``OPERATIONS``, or a formula of d and a, such as ``abs(d - a)``."""
     addends: str = "fixed"
     """How training images get their addends: ``fixed`` (chosen once), ``fresh`` (in every epoch), ``every`` (all ten)."""
     held_out_pairs: int = 0
@@ -131,6 +131,8 @@ class Recipe:
     def __post_init__(self) -> None:
         """Refuse values that no run can have. Names are checked where their registries are."""
         object.__setattr__(self, "images", str(self.images))  # Python users write 500, the command line "500"
+        if isinstance(self.operation, str):
+            object.__setattr__(self, "operation", " ".join(self.operation.split()))  # a formula may have any spaces
         if isinstance(self.teachers, list):
             object.__setattr__(self, "teachers", tuple(self.teachers))
         for name, (lowest, highest) in WHOLE_NUMBERS.items():

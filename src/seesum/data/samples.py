@@ -11,7 +11,7 @@ from numpy.random import Generator
 from seesum.base.recipe import Recipe
 from seesum.base.registry import look_up
 from seesum.data.idx import Digits, Images, LabelledImages
-from seesum.data.operations import ADDENDS, NO_DIGIT, OPERATIONS, Operation, Pairs, draw_addends, find_held_out
+from seesum.data.operations import ADDENDS, NO_DIGIT, Operation, Pairs, draw_addends, find_held_out, find_operation
 from seesum.data.rendering import render_digits, render_non_digits
 
 
@@ -111,7 +111,7 @@ def make_training_samples(labelled: LabelledImages, recipe: Recipe, epoch: int) 
     Raises:
         InputError: an unknown operation or strategy, or pairs that cannot be held out.
     """
-    operation = look_up(OPERATIONS, recipe.operation, "operation")
+    operation = find_operation(recipe.operation)
     rng = np.random.default_rng([recipe.seed, epoch])
     return make_samples(labelled, operation, recipe.addends, rng, find_held_out(recipe))
 
@@ -122,7 +122,7 @@ def make_synthetic_samples(recipe: Recipe, epoch: int) -> Samples:
     First ``recipe.synthetic_digits`` digits (ten times as many samples with all ten addends), then
     ``recipe.synthetic_non_digits`` images of something else, whose digit and answer are ``NO_DIGIT``.
     """
-    operation = look_up(OPERATIONS, recipe.operation, "operation")
+    operation = find_operation(recipe.operation)
     rng = np.random.default_rng([recipe.seed, epoch, 1])
     digits = render_digits(recipe.synthetic_digits, rng)
     count = recipe.synthetic_non_digits

@@ -32,8 +32,9 @@ def describe_adder(reader: Reader) -> dict[str, Any]:
         "given": reader.adder_knows_rule,
         "operation": reader.recipe.operation,
         "symbol": operation.symbol,
-        "lowest": operation.lowest,
-        "answers": operation.num_classes,
+        "written": operation.template,
+        "values": operation.values,
+        "truth": operation.answers,
         "slide": _find_slide(operation),
         "table": None if table is None else np.round(table, 4).tolist(),
     }
@@ -66,6 +67,8 @@ def _fit_table(probabilities: Probabilities, operation: Operation) -> NDArray[np
 
 
 def _find_slide(operation: Operation) -> int:
-    """Return by how many classes every answer moves when the addend grows by 1; 0 if this is not the same for all pairs."""
-    steps = {int(step) for step in np.diff(operation.tabulate(), axis=1).flatten()}
-    return steps.pop() if len(steps) == 1 else 0
+    """Return 1 if the addend moves the digits that many answers up, and -1 if down; 0 if it does not only move them."""
+    classes, pairs = operation.tabulate(), np.arange(10)[:, None] + np.arange(ADDENDS)
+    if np.array_equal(classes, pairs):
+        return 1
+    return -1 if np.array_equal(classes, pairs[:, ::-1]) else 0

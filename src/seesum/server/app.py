@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 
 import seesum
 from seesum.base.errors import InputError
-from seesum.data.operations import OPERATIONS
+from seesum.data.operations import find_operation
 from seesum.reading.reader import Reader
 from seesum.server.access import Access
 from seesum.server.answers import Answerer
@@ -244,8 +244,8 @@ def _add(
 
 def _describe_answers(networks: Networks) -> dict[str, Any]:
     operation = networks.readers[OWN].operation
-    others = {OPERATIONS[recipe.operation].num_classes for recipe in networks.shipped.values()}
-    return describe_answer(operation.num_classes, operation.lowest, others)
+    others = {find_operation(recipe.operation).num_classes for recipe in networks.shipped.values()}
+    return describe_answer(operation, others)
 
 
 async def _find_network(request: Request, networks: Networks) -> str:

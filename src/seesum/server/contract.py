@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from seesum.data.operations import Operation
 from seesum.reading.drawings import FARTHEST, MOST_POINTS, MOST_STROKES
 
 Schema = dict[str, Any]
@@ -38,19 +39,19 @@ REASONS = {
 """HTTP status -> why a request is refused."""
 
 
-def describe_answer(answers: int, lowest: int, others: Iterable[int] = ()) -> Schema:
-    """Return the schema of an ``Answer`` with S = ``answers`` sums. The smallest sum is ``lowest``.
+def describe_answer(operation: Operation, others: Iterable[int] = ()) -> Schema:
+    """Return the schema of an ``Answer`` of an operation.
 
     Networks that a request can name may have other numbers of sums.
     """
-    counts = [answers, *others]
+    counts = [operation.num_classes, *others]
     digits: Schema = {"type": "array", "items": SHARE, "minItems": 10, "maxItems": 10}
     sums: Schema = {"type": "array", "items": SHARE, "minItems": min(counts), "maxItems": max(counts)}
     properties: Schema = {
         "digit": {"type": "integer", "minimum": 0, "maximum": 9, "description": "The digit in the picture."},
         "sum": {"type": "integer", "description": "Digit and addend combined by the operation: the network's second output."},
         "digit_probabilities": {**digits, "description": "Probabilities of the digits 0 to 9."},
-        "sum_probabilities": {**sums, "description": f"Probabilities of the sums {lowest} to {lowest + answers - 1}."},
+        "sum_probabilities": {**sums, "description": f"Probabilities of the sums {operation.describe_values()}."},
         "confidence": {
             **SHARE,
             "description": "Probability of the less certain output, divided by digits_found, or by 2 if digits_found is 0.",

@@ -12,7 +12,8 @@ from typing import Any
 
 from seesum.reading.reader import Reader
 from seesum.runs.names import DEFAULT_RUN
-from seesum.runs.run import Run, find_run, list_shipped, names_shipped
+from seesum.runs.run import Run, find_run
+from seesum.runs.shipped import list_shipped, names_shipped
 from seesum.server.adder import describe_adder
 from seesum.server.limits import RequestError
 

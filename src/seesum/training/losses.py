@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from seesum.base.recipe import Recipe
 from seesum.base.registry import look_up
-from seesum.data.operations import NO_DIGIT, OPERATIONS
+from seesum.data.operations import NO_DIGIT, find_operation
 from seesum.networks.contract import Output
 
 
@@ -73,7 +73,7 @@ def compute_loss(
         _select_rows(output, known), digit[known], answer[known], recipe, soft_targets and _select_rows(soft_targets, known)
     )
     without_digit = _select_rows(output, ~known)
-    table = torch.from_numpy(OPERATIONS[recipe.operation].tabulate()).to(addend.device)  # [10, 10]: digit, addend
+    table = torch.from_numpy(find_operation(recipe.operation).tabulate()).to(addend.device)  # [10, 10]: digit, addend
     answers = without_digit.sum_logp.gather(1, table.T[addend[~known]])
     uniform = _look_up_combination(recipe)(-without_digit.digit_logp.mean(1).sum(), -answers.mean(1).sum())
     return loss._replace(total=(known.sum() * loss.total + uniform) / len(known))
