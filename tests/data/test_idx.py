@@ -17,9 +17,10 @@ import pytest
 import seesum
 from conftest import write_folder, write_idx
 from seesum.base.errors import InputError
-from seesum.data.idx import CANONICAL_SHA256, NAMINGS, TURNS, Dataset, LabelledImages, load_mnist, parse_idx
+from seesum.data.embedded import CANONICAL_SHA256
+from seesum.data.idx import NAMINGS, TURNS, Dataset, LabelledImages, load_mnist, parse_idx
 from seesum.runs.run import Run
-from seesum.training import loop
+from seesum.training import evaluating
 
 
 def test_embedded_is_mnist(mnist: Dataset) -> None:
@@ -230,7 +231,7 @@ def test_a_run_keeps_how_its_images_were_turned(
     how: dict[str, Any] = {turn: True}
     settings: dict[str, Any] = {"data": folder, "epochs": 1, "batch_size": 64, "quiet": True, **how}
     with monkeypatch.context() as stopped:
-        stopped.setattr(loop, "compute_metrics", _interrupt)
+        stopped.setattr(evaluating, "compute_metrics", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             seesum.train("fast", out="run", plot=False, **settings)
     run = seesum.train(resume="run", plot=False, quiet=True)

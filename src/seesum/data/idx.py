@@ -1,19 +1,14 @@
-"""Read MNIST as arrays, from the embedded files or from a folder of IDX files.
-
-No other module parses or checks these bytes.
-"""
+"""Read MNIST as arrays, from the embedded files or from a folder of IDX files. No other module parses IDX."""
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import hashlib
 import lzma
 import os
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from importlib.resources import files
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seesum.base.errors import InputError
-from seesum.base.files import write_atomically
-from seesum.data.orientation import average_digits, find_orientation, is_inverted
+from seesum.data.embedded import read_embedded_file
+from seesum.data.orientation import average_digits, refuse_inverted, refuse_turned
 
 Images = NDArray[np.uint8]
 Digits = NDArray[np.int64]
@@ -51,9 +46,10 @@ class Dataset:
     train: LabelledImages
     test: LabelledImages
     sha256: dict[str, str]
-    """File name -> SHA-256 of the uncompressed file, for each file that the images came from."""
+    """File name -> SHA-256 of the uncompressed file, for each file that the images came from. Images in another form have the
+    names and the SHA-256 of the IDX files that MNIST would keep them in."""
     turns: tuple[str, ...] = ()
-    """Those of ``TURNS`` that the caller asked for."""
+    """Those of ``OPTIONS`` that the caller gave."""
 
     def __repr__(self) -> str:
         """Return one short line."""
@@ -70,38 +66,36 @@ class Naming(NamedTuple):
     test_digits: str
     transposed: bool
     """Whether its images are stored with rows and columns exchanged."""
+    folder: str
+    """The folder in which torchvision keeps the collection."""
+
+
+def _name_emnist(split: str) -> Naming:
+    train, test = f"emnist-{split}-train", f"emnist-{split}-test"
+    images, digits = "images-idx3-ubyte", "labels-idx1-ubyte"
+    return Naming(f"{train}-{images}", f"{train}-{digits}", f"{test}-{images}", f"{test}-{digits}", True, "EMNIST")
 
 
 NAMINGS = {
     "MNIST": Naming(
-        "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", False
+        "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", False, "MNIST"
     ),
-    "EMNIST digits": Naming(
-        "emnist-digits-train-images-idx3-ubyte",
-        "emnist-digits-train-labels-idx1-ubyte",
-        "emnist-digits-test-images-idx3-ubyte",
-        "emnist-digits-test-labels-idx1-ubyte",
-        True,
-    ),
+    "EMNIST digits": _name_emnist("digits"),
+    "EMNIST mnist": _name_emnist("mnist"),
     "QMNIST": Naming(
         "qmnist-train-images-idx3-ubyte",
         "qmnist-train-labels-idx2-int",
         "qmnist-test-images-idx3-ubyte",
         "qmnist-test-labels-idx2-int",
         False,
+        "QMNIST",
     ),
 }
 
-CANONICAL_SHA256 = {
-    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-}
-"""SHA-256 of the canonical MNIST files, uncompressed."""
-
 TURNS = ("invert", "transpose")
-"""The arguments of ``load_mnist`` that turn images. A run keeps those that it was made with."""
+"""The arguments that turn images. A run keeps those that it was made with."""
+OPTIONS = (*TURNS, "as_is")
+"""All arguments that decide how images are read. A run keeps those that it was made with."""
 SUFFIXES = ("", ".gz", ".xz")
 OPENERS: dict[bytes, Callable[[bytes], bytes]] = {b"\x1f\x8b": gzip.decompress, b"\xfd7zXZ\x00": lzma.decompress}
 """The first bytes of a packed file -> what unpacks it. The name of a file says nothing: browsers unpack and rename."""
@@ -111,11 +105,11 @@ IDX_TYPES: dict[int, np.dtype[Any]] = {0x08: np.dtype(">u1"), 0x0C: np.dtype(">i
 
 
 def load_mnist(directory: str | os.PathLike[str] | None = None, *, invert: bool = False, transpose: bool = False) -> Dataset:
-    """Load the embedded MNIST, or a folder of IDX files under the names of MNIST, EMNIST digits or QMNIST.
+    """Load the embedded MNIST, or a folder of IDX files under the names of MNIST, EMNIST or QMNIST.
 
     Args:
-        directory: folder with the four files, each plain, ``.gz`` or ``.xz``. None for the embedded MNIST, which is
-            decompressed once and then read from the user's cache directory.
+        directory: folder with the four files, each plain, ``.gz`` or ``.xz``; or torchvision's folder above it; or the file of
+            the training images. None for the embedded MNIST, which is decompressed once and then read from the user's cache.
         invert: turn black ink on white into bright ink on black.
         transpose: exchange rows and columns. Files under EMNIST's names are turned without it.
 
@@ -126,60 +120,80 @@ def load_mnist(directory: str | os.PathLike[str] | None = None, *, invert: bool 
         InputError: a file is missing, damaged or of the wrong content; the message names the file. Or most images are black
             ink on white, or do not lie upright.
     """
-    dataset = read_mnist(directory, invert, transpose)
-    if directory is not None:
-        _check_ink(dataset, directory)
-        _check_orientation(dataset, directory)
+    if directory is None:
+        return read_embedded(invert, transpose)
+    dataset = turn_images(read_folder(directory), invert, transpose)
+    check_images(dataset, str(directory))
     return dataset
 
 
-def read_mnist(directory: str | os.PathLike[str] | None, invert: bool = False, transpose: bool = False) -> Dataset:
-    """Load as ``load_mnist``, but without a look at how the images lie: for data that is known by its SHA-256."""
-    if directory is None:
-        for wanted, flag in ((invert, "--invert"), (transpose, "--transpose")):
-            if wanted:
-                raise InputError(f"the embedded MNIST is upright, bright ink on black; leave {flag} out, or give --data")
-        return _assemble(NAMINGS["MNIST"], _read_embedded)
-    folder = Path(directory)
-    if not folder.is_dir():
-        raise InputError(f"there is no folder {folder}; give one that holds the four IDX files, or leave --data out")
-    naming = next((n for n in NAMINGS.values() if _find(folder, n.train_images)), None)
-    if naming is None:
+def read_embedded(invert: bool = False, transpose: bool = False) -> Dataset:
+    """Read the embedded MNIST.
+
+    Raises:
+        InputError: it should be turned.
+    """
+    for wanted, flag in ((invert, "--invert"), (transpose, "--transpose")):
+        if wanted:
+            raise InputError(f"the embedded MNIST is upright, bright ink on black; leave {flag} out, or give --data")
+    return _assemble(NAMINGS["MNIST"], read_embedded_file)
+
+
+def read_folder(place: str | os.PathLike[str]) -> Dataset:
+    """Read a folder of IDX files, not turned but for EMNIST's, and without a look at how the images lie.
+
+    Raises:
+        InputError: as for ``load_mnist``.
+    """
+    path = Path(place)
+    if not path.exists():
+        raise InputError(f"there is no folder {path}; give one that holds the four IDX files, or leave --data out")
+    found = find_collection(path)
+    if found is None:
         expected = ", ".join(f"{n.train_images} ({collection})" for collection, n in NAMINGS.items())
-        raise InputError(f"{folder} holds no training images; expected one of {expected}, plain or with .gz or .xz")
-    return _assemble(naming, lambda name: _read_file(folder, name), invert, transpose)
+        raise InputError(f"{path} holds no training images; expected one of {expected}, plain or with .gz or .xz")
+    folder, naming = found
+    return _assemble(naming, lambda name: _read_file(folder, name))
 
 
-def _check_ink(dataset: Dataset, directory: str | os.PathLike[str]) -> None:
-    """Make sure that the images are bright ink on black, as far as they tell."""
-    for name, labelled in (("training", dataset.train), ("test", dataset.test)):
-        if is_inverted(labelled.images):
-            found = "with --invert" if "invert" in dataset.turns else "as they are"
-            turn = (
-                "leave --invert (invert=True) out"
-                if "invert" in dataset.turns
-                else "turn them with --invert (in Python: invert=True)"
-            )
-            raise InputError(f"the {name} images of {directory} are black ink on white {found}; {turn}")
+def find_collection(path: Path) -> tuple[Path, Naming] | None:
+    """Return the folder and the names of the IDX files that a user means; None if there are none.
+
+    The path is that of a folder, or of the file of the training images. The files may be in the folder itself, or where
+    torchvision or the archive of EMNIST puts them.
+    """
+    if path.is_file():
+        named = (n for n in NAMINGS.values() if path.name in _spell(n.train_images))
+        return next(((path.parent, n) for n in named), None)
+    places = ((path / place, n) for n in NAMINGS.values() for place in ("", "raw", f"{n.folder}/raw", "gzip"))
+    return next(((folder, n) for folder, n in places if _find(folder, n.train_images)), None)
 
 
-def _check_orientation(dataset: Dataset, directory: str | os.PathLike[str]) -> None:
-    """Make sure that the images lie as those of MNIST do, as far as they tell."""
+def turn_images(dataset: Dataset, invert: bool, transpose: bool) -> Dataset:
+    """Return a data set turned as the user says."""
+
+    def turn(labelled: LabelledImages) -> LabelledImages:
+        images = np.ascontiguousarray(labelled.images.transpose(0, 2, 1)) if transpose else labelled.images
+        return LabelledImages(np.uint8(255) - images if invert else images, labelled.digits)
+
+    turns = tuple(name for name, wanted in zip(TURNS, (invert, transpose), strict=True) if wanted)
+    return replace(dataset, train=turn(dataset.train), test=turn(dataset.test), turns=turns) if turns else dataset
+
+
+def check_images(dataset: Dataset, source: str) -> None:
+    """Make sure that images are bright ink on black, and lie as those of MNIST do, as far as they tell.
+
+    Raises:
+        InputError: they do not.
+    """
+    parts = {f"the {name} images of {source}": part for name, part in (("training", dataset.train), ("test", dataset.test))}
+    for name, labelled in parts.items():
+        refuse_inverted(labelled.images, name, dataset.turns)
     naming = NAMINGS["MNIST"]
-    images, digits = (parse_idx(_read_embedded(name), name) for name in (naming.train_images, naming.train_digits))
+    images, digits = (parse_idx(read_embedded_file(name), name) for name in (naming.train_images, naming.train_digits))
     upright = average_digits(images[:UPRIGHT], digits[:UPRIGHT])
-    for name, labelled in (("training", dataset.train), ("test", dataset.test)):
-        orientation = find_orientation(labelled.images, labelled.digits, upright)
-        if orientation is None:
-            continue
-        if orientation != "transposed":
-            turn = "turn the images of the files so that their digits stand upright"
-        elif "transpose" in dataset.turns:
-            turn = "leave --transpose (transpose=True) out"
-        else:
-            turn = "turn them with --transpose (in Python: transpose=True)"
-        found = " with --transpose" if "transpose" in dataset.turns else ""
-        raise InputError(f"the {name} images of {directory} are {orientation}{found}; {turn}")
+    for name, labelled in parts.items():
+        refuse_turned(labelled.images, labelled.digits, upright, name, dataset.turns)
 
 
 def parse_idx(data: bytes, name: str) -> NDArray[Any]:
@@ -203,7 +217,7 @@ def parse_idx(data: bytes, name: str) -> NDArray[Any]:
     return array.astype(dtype.newbyteorder("="))
 
 
-def _assemble(naming: Naming, read: Callable[[str], bytes], invert: bool = False, transpose: bool = False) -> Dataset:
+def _assemble(naming: Naming, read: Callable[[str], bytes]) -> Dataset:
     """Read, check and combine the four files. ``read`` returns the uncompressed bytes of a file name."""
     sha256: dict[str, str] = {}
 
@@ -226,24 +240,36 @@ def _assemble(naming: Naming, read: Callable[[str], bytes], invert: bool = False
                 f"{digits_name} holds {len(digits):,} labels for {len(images):,} images of {images_name}; "
                 f"give the labels that belong to these images, one per image"
             )
-        if digits.min() < 0 or digits.max() > 9:
-            hint = " (a 10 may stand for the digit 0)" if digits.min() > 0 and digits.max() == 10 else ""
-            found = f"labels from {digits.min()} to {digits.max()}{hint}"
-            raise InputError(f"{digits_name} holds {found}; give the digit that each image shows, from 0 to 9")
-        if naming.transposed != transpose:
+        check_digits(digits, digits_name)
+        if naming.transposed:
             images = np.ascontiguousarray(images.transpose(0, 2, 1))
-        if invert:
-            images = np.uint8(255) - images
         return LabelledImages(images.astype(np.uint8, copy=False), digits.astype(np.int64))
 
-    turns = tuple(name for name, wanted in zip(TURNS, (invert, transpose), strict=True) if wanted)
     train = read_labelled(naming.train_images, naming.train_digits)
-    return Dataset(train, read_labelled(naming.test_images, naming.test_digits), sha256, turns)
+    return Dataset(train, read_labelled(naming.test_images, naming.test_digits), sha256)
+
+
+def check_digits(digits: NDArray[Any], name: str) -> None:
+    """Make sure that labels [N] are digits.
+
+    Raises:
+        InputError: one is not from 0 to 9.
+    """
+    if digits.min() < 0 or digits.max() > 9:
+        hint = " (a 10 may stand for the digit 0)" if digits.min() > 0 and digits.max() == 10 else ""
+        found = f"labels from {digits.min()} to {digits.max()}{hint}"
+        raise InputError(f"{name} holds {found}; give the digit that each image shows, from 0 to 9")
+
+
+def _spell(name: str) -> list[str]:
+    """Return the names that a file may have: some mirrors write train-images.idx3-ubyte, and many pack it."""
+    return [spelt + suffix for spelt in (name, name.replace("-idx", ".idx")) for suffix in SUFFIXES]
 
 
 def _find(folder: Path, name: str) -> Path | None:
-    spellings = (name, name.replace("-idx", ".idx"))  # some mirrors write train-images.idx3-ubyte
-    return next((p for n in spellings for suffix in SUFFIXES if (p := folder / (n + suffix)).is_file()), None)
+    """Return the file with a name, or None. Kaggle unpacks it into a folder of its own name."""
+    paths = (path for spelt in _spell(name) for path in (folder / spelt, folder / spelt / spelt))
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _read_file(folder: Path, name: str) -> bytes:
@@ -256,38 +282,3 @@ def _read_file(folder: Path, name: str) -> bytes:
         return unpack(data)
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         raise InputError(f"{path} cannot be read ({error}); download it again") from error
-
-
-def _read_embedded(name: str) -> bytes:
-    """Return the uncompressed bytes of an embedded file.
-
-    They come from the cache if its checksum is right. Otherwise the file is decompressed and cached.
-    """
-    expected = CANONICAL_SHA256[name]
-    folder = _find_cache()
-    with contextlib.suppress(OSError):
-        data = b"" if folder is None else (folder / name).read_bytes()
-        if hashlib.sha256(data).hexdigest() == expected:
-            return data
-    try:
-        data = lzma.decompress((files("seesum") / "data" / "mnist" / f"{name}.xz").read_bytes())
-    except (OSError, EOFError, lzma.LZMAError) as error:
-        raise InputError(f"the embedded file {name}.xz cannot be read ({error}); install seesum again") from error
-    if hashlib.sha256(data).hexdigest() != expected:
-        raise InputError(f"the embedded file {name}.xz is not the canonical one; install seesum again")
-    with contextlib.suppress(OSError):  # without a cache, each run takes a second longer
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(folder / name, data)
-    return data
-
-
-def _find_cache() -> Path | None:
-    """Return the folder for uncompressed files, or None for a user without a home directory."""
-    import platformdirs
-
-    try:
-        folder = Path(platformdirs.user_cache_dir("seesum", appauthor=False)) / "mnist"
-    except RuntimeError:  # what platformdirs raises where it finds no home; older ones return a path from "~" on
-        return None
-    return folder if folder.is_absolute() else None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from seesum.base.errors import InputError
 
 RIM = 4
 """Pixels between the rim of an image and the square in its middle that MNIST fits digits into."""
@@ -38,6 +40,45 @@ def is_inverted(images: NDArray[np.uint8]) -> bool:
     rim_pixels = sample[0].size - middle[0].size
     brighter = rim / rim_pixels > middle.mean((1, 2))
     return len(images) >= FEWEST and bool(brighter.mean() > MOST)
+
+
+def refuse_inverted(images: NDArray[np.uint8], name: str, turns: Sequence[str]) -> None:
+    """Make sure that images are bright ink on black, as far as they tell.
+
+    Args:
+        images: uint8 [N, 28, 28].
+        name: what the message calls them.
+        turns: how the user has turned them.
+
+    Raises:
+        InputError: they are not.
+    """
+    if not is_inverted(images):
+        return
+    if "invert" in turns:
+        raise InputError(f"{name} are black ink on white with --invert; leave --invert (invert=True) out")
+    raise InputError(f"{name} are black ink on white as they are; turn them with --invert (in Python: invert=True)")
+
+
+def refuse_turned(
+    images: NDArray[np.uint8], digits: NDArray[np.int64], upright: NDArray[np.float64], name: str, turns: Sequence[str]
+) -> None:
+    """Make sure that images lie as those of MNIST do, as far as they tell. See ``refuse_inverted`` and ``find_orientation``.
+
+    Raises:
+        InputError: they do not.
+    """
+    orientation = find_orientation(images, digits, upright)
+    if orientation is None:
+        return
+    if orientation != "transposed":
+        turn = "turn the images of the files so that their digits stand upright"
+    elif "transpose" in turns:
+        turn = "leave --transpose (transpose=True) out"
+    else:
+        turn = "turn them with --transpose (in Python: transpose=True)"
+    found = " with --transpose" if "transpose" in turns else ""
+    raise InputError(f"{name} are {orientation}{found}; {turn}")
 
 
 def average_digits(images: NDArray[np.uint8], digits: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from seesum.base.errors import InputError
 from seesum.base.recipe import Recipe
 from seesum.base.registry import look_up
 from seesum.data.idx import Dataset, Digits, LabelledImages
-from seesum.data.operations import OPERATIONS
+from seesum.data.operations import find_operation
 from seesum.data.samples import Samples, make_samples, make_training_samples
 
 
@@ -103,7 +103,7 @@ def preview_samples(splits: Splits, recipe: Recipe, count: int) -> dict[str, Sam
 
     Training samples are those of the first epoch, before shuffling. With ``every``, each image has its first addends.
     """
-    operation = OPERATIONS[recipe.operation]
+    operation = find_operation(recipe.operation)
     samples = {}
     for name, labelled in splits.by_name.items():
         if name == "train":

@@ -8,7 +8,7 @@ import numpy as np
 
 from seesum.base.recipe import Recipe
 from seesum.data.idx import Images, LabelledImages
-from seesum.data.operations import ADDENDS, OPERATIONS, find_held_out
+from seesum.data.operations import ADDENDS, find_held_out, find_operation
 from seesum.measuring.metrics import Probabilities, compute_pair_metrics, compute_subset_accuracy
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def compute_metrics(probabilities: Probabilities, labelled: LabelledImages, reci
 
     Where the recipe holds out pairs, the accuracies on these pairs are added, with ``held_out_`` before their names.
     """
-    operation = OPERATIONS[recipe.operation]
+    operation = find_operation(recipe.operation)
     held_out = compute_subset_accuracy(probabilities, labelled.digits, operation, find_held_out(recipe))
     return compute_pair_metrics(probabilities, labelled.digits, operation) | {
         f"held_out_{name}": value for name, value in held_out.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from seesum.base.errors import InputError
 from seesum.data.idx import Digits
 from seesum.data.operations import ADDENDS, SMALLEST, Operation, Pairs
+
+METRICS = ("output", "accuracy", "95 % interval", "loss", "ECE")
+"""The columns of ``list_metrics``."""
 
 
 class Probabilities(NamedTuple):
@@ -155,6 +159,17 @@ def wilson_interval(share: float, count: int) -> tuple[float, float]:
 def format_percent(share: float | None) -> str:
     """Write a fraction of 1 in percent; ``none`` where there is no value."""
     return "none" if share is None else f"{share:.2%}"
+
+
+def list_metrics(metrics: Mapping[str, Any]) -> list[tuple[str, str, str, str, str]]:
+    """Return a row for each output of the values of ``metrics.json``: its name, accuracy, interval, loss and ECE, as text."""
+    rows = []
+    for output in ("digit", "sum", "both"):
+        share = metrics[f"{output}_accuracy"]
+        low, high = wilson_interval(share, metrics["images"])
+        rest = ("", "") if output == "both" else (f"{metrics[f'{output}_loss']:.4f}", f"{metrics[f'{output}_ece']:.2%}")
+        rows.append((output, f"{share:.2%}", f"{low:.2%} to {high:.2%}", *rest))
+    return rows
 
 
 def _negative_log(p: NDArray[np.float32]) -> float:
