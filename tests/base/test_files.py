@@ -82,7 +82,7 @@ def test_no_pickle_in_the_package() -> None:
     package = Path(__file__).parents[2] / "src" / "seesum"
     words = ("pickle", "torch.load", "torch.save", "joblib", "allow_pickle")
     for path in package.rglob("*.py"):
-        code = [line for line in path.read_text().splitlines() if "never pickle" not in line]
+        code = [line.replace("allow_pickle=False", "") for line in path.read_text().splitlines() if "never pickle" not in line]
         assert not [line for line in code if any(word in line for word in words)], path
 
 

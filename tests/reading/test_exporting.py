@@ -24,7 +24,8 @@ from seesum.networks.network import Network
 from seesum.networks.systems import SYSTEMS, build_network, find_system
 from seesum.reading.exporting import TOLERANCE, attach_metadata, compare_model, convert_network, describe_run, take_compared
 from seesum.reading.onnx_model import MODEL_FILE, OnnxModel
-from seesum.runs.run import SHIPPED, Run, list_shipped
+from seesum.runs.run import Run
+from seesum.runs.shipped import SHIPPED, list_shipped
 
 QUICK = (("logit", "argmax"),)
 """The pair that is always tested. All others together take minutes."""
@@ -68,6 +69,7 @@ def test_answers_of_another_operation(small_run: Run, images: Images) -> None:
     network = build_random_network(recipe)
     metadata = describe_run(small_run, False)
     metadata["labels"] = {**metadata["labels"], "sum_probabilities": [*range(82)]}
+    metadata["run"]["recipe"]["operation"] = "multiply"
     model = OnnxModel(attach_metadata(convert_network(network, recipe), metadata), "fast")
     assert model.predict_every_addend(images[:3]).sum_p.shape == (3, 10, 82)
     assert compare_model(model, network, recipe, images[:30]) < 1e-5

@@ -15,7 +15,8 @@ from seesum.base.errors import InputError
 from seesum.reading.exporting import attach_metadata, describe_run
 from seesum.reading.onnx_graph import check_graph, find_metadata, walk_fields
 from seesum.reading.onnx_model import MODEL_FILE, OnnxModel
-from seesum.runs.run import SHIPPED, find_run, list_shipped
+from seesum.runs.run import find_run
+from seesum.runs.shipped import SHIPPED, list_shipped
 
 Change = Callable[[onnx.ModelProto], None]
 FILES = [SHIPPED / name / MODEL_FILE for name in list_shipped() if (SHIPPED / name / MODEL_FILE).is_file()]
@@ -160,6 +161,24 @@ def test_strange_metadata_are_refused(metadata: dict[str, Any], number: int) -> 
     data = attach_metadata(graph.SerializeToString(), {**whole, **metadata, "format": number})
     with pytest.raises(InputError, match="as seesum exports files"):
         OnnxModel(data, "strange.onnx")
+
+
+@pytest.mark.parametrize(
+    ("operation", "sentence"),
+    [
+        ("d > a", r"strange.onnx has other answers than its operation, \(d > a\); export it again"),
+        ("9 ** 9 ** 9 ** d", "gives a number beyond 2,147,483,648"),
+        ("[0," * 300 + "d", "cannot be read"),
+        ("__import__('os').abort() or d", "cannot be in one"),
+    ],
+)
+def test_a_strange_operation_is_refused(operation: str, sentence: str) -> None:
+    metadata = describe_run(find_run("fast"), False)
+    metadata["run"]["recipe"]["operation"] = operation
+    graph = onnx.load(SHIPPED / "fast" / MODEL_FILE)
+    del graph.metadata_props[:]
+    with pytest.raises(InputError, match=sentence):
+        OnnxModel(attach_metadata(graph.SerializeToString(), metadata), "strange.onnx")
 
 
 def test_flipped_bits_are_noticed_or_harmless() -> None:

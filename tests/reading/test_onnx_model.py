@@ -25,10 +25,11 @@ from seesum.reading import onnx_model as models
 from seesum.reading.exporting import attach_metadata, describe_run, take_compared
 from seesum.reading.onnx_model import INPUTS, METADATA, MODEL_FILE, OUTPUTS, OnnxModel, find_run_or_model
 from seesum.reading.pictures import Picture
-from seesum.runs.run import SHIPPED, find_run, list_shipped
+from seesum.runs.run import find_run
+from seesum.runs.shipped import SHIPPED, list_shipped
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES: tuple[Picture, ...] = tuple(sorted(map(str, (ROOT / "examples").iterdir())))
+EXAMPLES: tuple[Picture, ...] = tuple(sorted(map(str, (ROOT / "examples").glob("*.[jp][pn]g"))))
 FILE_OF_FAST = SHIPPED / "fast" / MODEL_FILE
 FOREIGN: bytes = helper.make_model(
     helper.make_graph(

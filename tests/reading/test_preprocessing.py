@@ -25,7 +25,7 @@ from seesum.reading.pictures import PictureError
 from seesum.reading.preprocessing import centre_by_mass, fit_into_box, prepare_picture
 from seesum.reading.reader import Reader
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples").iterdir())
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.[jp][pn]g"))
 
 
 def check_image(image: NDArray[np.uint8]) -> None:

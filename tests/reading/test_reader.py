@@ -11,10 +11,11 @@ from scipy import ndimage
 
 import seesum
 from seesum.data.idx import Dataset
-from seesum.reading.reader import Answer, Reader, check_addend
+from seesum.reading.answer import Answer
+from seesum.reading.reader import Reader, check_addend
 from seesum.runs.run import Run
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples").iterdir())
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.[jp][pn]g"))
 
 
 def test_answer_has_what_the_contract_says(reader: Reader, mnist: Dataset) -> None:
@@ -95,3 +96,7 @@ def test_saliency_is_on_the_ink_of_the_digit(reader: Reader, mnist: Dataset) -> 
     near = ndimage.binary_dilation(image > 0, np.ones((7, 7)))
     assert (saliency > 0.3)[~near].sum() == 0
     assert not reader.compute_saliency(np.zeros((28, 28), np.uint8), 7).any()
+
+
+def test_a_reader_prints_as_one_short_line(reader: Reader) -> None:
+    assert repr(reader) == "Reader(fast)"

@@ -1,4 +1,4 @@
-"""showing/style.py: all pictures look alike, like the page, and whatever the caller's matplotlib settings are."""
+"""base/style.py: all pictures look alike, like the page, and whatever the caller's matplotlib settings are."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
+import seesum
+from seesum.base import style
 from seesum.base.files import read_csv
 from seesum.data.operations import OPERATIONS
 from seesum.networks.adders import ADDERS
 from seesum.networks.systems import SYSTEMS
 from seesum.runs.run import Run
-from seesum.showing import charts, plots, style
+from seesum.showing import charts, plots
 from seesum.studies.seeds import find_result
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +50,7 @@ FIGURES: dict[str, Callable[[Run], Figure]] = {
     "confusion": lambda _: plots.draw_confusion(np.arange(100).reshape(10, 10), "Digit (number of images)"),
     "grid": lambda _: plots.draw_grid(np.zeros((2, 28, 28), np.uint8), ["4 + 7 = 11", "Truth: 2"], [False, True], "Two"),
     "explanations": lambda _: draw_explanation(),
+    "answer": lambda _: seesum.Reader.load("fast")(np.eye(28), add=7).plot(),
     "table": lambda _: plots.draw_table(TABLE, ADD),
     "tables": lambda _: charts.draw_tables({"add": TABLE, "add-modulo-10": TABLE[..., :10]}),
     "published": lambda _: charts.draw_published(read_csv(ROOT / "results" / "published.csv")),
@@ -71,10 +74,10 @@ def test_colours_and_fonts_are_those_of_the_page() -> None:
 
 
 def test_only_the_style_has_colours_and_sizes() -> None:
-    for path in (ROOT / "src" / "seesum" / "showing").glob("*.py"):
-        if path.name != "style.py":
-            found = re.findall(r"\"#[0-9a-f]{6}\"|\"C\d\"|color=\"(?!white)|dpi=", path.read_text())
-            assert not found, (path.name, found)
+    package = ROOT / "src" / "seesum"
+    for path in [*(package / "showing").glob("*.py"), package / "reading" / "answer.py"]:
+        found = re.findall(r"\"#[0-9a-f]{6}\"|\"C\d\"|color=\"(?!white)|dpi=", path.read_text())
+        assert not found, (path.name, found)
 
 
 @pytest.mark.parametrize("looks", [style.SERIES, list(style.OUTPUTS.values())])

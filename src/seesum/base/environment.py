@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from types import ModuleType
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from seesum.base.errors import import_extra
 
@@ -97,11 +98,51 @@ def with_own_torch_settings(function: Callable[P, T]) -> Callable[P, T]:
     return wrapped
 
 
+class _Float32:
+    """torch's default dtype, which all threads of a process share: float32 as long as any of them needs it."""
+
+    def __init__(self) -> None:
+        """Change nothing yet."""
+        self._lock, self._users, self._used = threading.Lock(), 0, False
+        self._before: Any = None
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._start_again)
+
+    def __enter__(self) -> None:
+        """Set float32. The first of several threads keeps what the caller had."""
+        import torch
+
+        with self._lock:
+            if not self._users:
+                self._before = torch.get_default_dtype()
+            self._users, self._used = self._users + 1, True
+            torch.set_default_dtype(torch.float32)
+
+    def __exit__(self, *_: object) -> None:
+        """Put the caller's dtype back, if no other thread needs float32."""
+        import torch
+
+        with self._lock:
+            self._users = max(0, self._users - 1)
+            if not self._users:
+                torch.set_default_dtype(self._before)
+
+    def _start_again(self) -> None:
+        """Set up a copy of the process that ``fork`` made. Only the thread that called ``fork`` goes on in it."""
+        self._lock, self._users = threading.Lock(), 0
+        if self._used:
+            import torch
+
+            torch.set_num_threads(1)  # with more, torch waits for ever for threads that are only in the other process
+
+
+_FLOAT32 = _Float32()
+
+
 @contextmanager
 def _use_ordinary_settings() -> Iterator[None]:
     import torch
 
-    dtype = torch.get_default_dtype()
     with ExitStack() as stack:
         if torch.get_default_device().type != "cpu":  # only then, since it slows every call of torch down
             stack.enter_context(torch.device("cpu"))
@@ -110,8 +151,5 @@ def _use_ordinary_settings() -> Iterator[None]:
                 stack.enter_context(torch.autocast(kind, enabled=False))
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
-        torch.set_default_dtype(torch.float32)
-        try:
-            yield
-        finally:
-            torch.set_default_dtype(dtype)
+        stack.enter_context(_FLOAT32)
+        yield

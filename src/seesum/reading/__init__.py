@@ -1,4 +1,4 @@
-"""From any picture to an answer. No file here but ``exporting.py`` needs torch to be imported.
+"""From any picture to an answer. Only ``own_loop.py`` and ``exporting.py`` need torch to be imported.
 
 Read the files in this order:
 
@@ -22,7 +22,14 @@ Read the files in this order:
 - ``worker.py``: what that other process does: decode and prepare
 - ``onnx_graph.py``: what is in an ONNX file, before ONNX Runtime reads it
 - ``onnx_model.py``: a network in an ONNX file, answered by ONNX Runtime
+- ``answer.py``: Answer: what a network says about one picture and one addend
 - ``reader.py``: Reader: pictures and addends -> answers
+- ``labelled.py``: pictures whose digits are known: in folders 0 to 9, or listed in a CSV
+- ``prepared_cache.py``: prepared pictures in the user's cache
+- ``preparing.py``: many pictures -> prepared, in parallel
+- ``datasets.py``: own data in any form -> a Dataset; the verbs load all their images here
+- ``own_loop.py``: samples as a torch data set, and networks as torch modules, for a training loop of your own
+- ``judging.py``: pictures with known digits -> answers beside the truth
 - ``exporting.py``: a trained network -> an ONNX file
 
 Add a step of the preparation in the file of its subject, and to ``STEPS`` in ``benchmarks/ways.py``.

@@ -23,7 +23,7 @@ from seesum.base.files import write_atomically
 from seesum.base.recipe import Recipe
 from seesum.data.batches import scale_pixels
 from seesum.data.idx import Images, load_mnist
-from seesum.data.operations import ADDENDS, OPERATIONS
+from seesum.data.operations import ADDENDS, OPERATIONS, find_operation
 from seesum.data.splits import split_images
 from seesum.measuring.evaluation import predict_every_addend
 from seesum.networks.adders import ADDERS
@@ -146,23 +146,27 @@ def attach_metadata(graph: bytes, metadata: dict[str, Any]) -> bytes:
 def describe_run(run: Run, float_images: bool, simple: bool = False) -> dict[str, Any]:
     """Return the metadata: system, accuracy, labels, commit, and everything that an ``OnnxModel`` knows.
 
-    Folders and hardware of the machine that trained are left out, since a file is given to others.
+    Folders and hardware of the machine that trained are left out, since a file is given to others. In place of the name of a
+    user's own operation, there is a formula with the same answers, so that the others do not need its code.
     """
-    operation = OPERATIONS[run.recipe.operation]
+    name = run.recipe.operation
+    operation = find_operation(name)
+    own = name in OPERATIONS and OPERATIONS.find_origin(name) is not None
     kept = ("recipe", "evaluation", "commit", "started", "versions")
     metrics = run.metrics
     return {
         "system": run.recipe.system,
         "digit_accuracy": metrics["digit_accuracy"],
         "sum_accuracy": metrics["sum_accuracy"],
-        "labels": {OUTPUTS[0]: [*range(10)], OUTPUTS[1]: [k + operation.lowest for k in range(operation.num_classes)]},
+        "labels": {OUTPUTS[0]: [*range(10)], OUTPUTS[1]: [*operation.values]},
         "image": "float32, 0 to 255" if float_images else "uint8",
         "simple": simple,
         "commit": run.info["commit"],
         "calibration": run.calibration.to_dict(),
         "adder_knows_rule": ADDERS[run.recipe.adder].knows_rule,
         "metrics": metrics,
-        "run": {name: run.info[name] for name in kept}
+        "run": {field: run.info[field] for field in kept}
+        | {"recipe": {**run.info["recipe"], "operation": operation.formula if own else name}}
         | {"format": FORMAT, "data": {"directory": None, "sha256": run.info["data"]["sha256"]}},
         "exported_with": collect_versions() | {package: version(package) for package in ("onnx", "onnxscript")},
     }

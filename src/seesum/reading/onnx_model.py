@@ -24,14 +24,16 @@ from seesum.base.errors import InputError
 from seesum.base.files import parse_object
 from seesum.base.recipe import Recipe
 from seesum.base.schema import check_kind
-from seesum.data.idx import SIDE, Digits, Images
-from seesum.data.operations import ADDENDS
+from seesum.data.idx import SIDE, Dataset, Digits, Images
+from seesum.data.operations import ADDENDS, find_operation
 from seesum.data.splits import Splits
 from seesum.measuring.calibration import Calibration
 from seesum.measuring.metrics import Probabilities, check_probabilities
 from seesum.reading.onnx_graph import MOST_BYTES, check_graph, find_metadata
-from seesum.runs.run import Run, find_run, load_run_splits, names_shipped
+from seesum.runs.images import load_run_splits
+from seesum.runs.run import Run, find_run
 from seesum.runs.schemas import Metadata
+from seesum.runs.shipped import names_shipped
 
 INPUTS = ("image", "addend")
 OUTPUTS = ("digit_probabilities", "sum_probabilities")
@@ -67,6 +69,9 @@ class OnnxModel:
         self.name = name
         self._data = data
         self.metadata = _read_metadata(data, name)
+        operation = find_operation(self.recipe.operation)
+        if tuple(self.metadata["labels"][OUTPUTS[1]]) != operation.values:
+            raise InputError(f"{name} has other answers than its operation, {operation.label}; export it again")
         runtime = import_onnxruntime()
         options = runtime.SessionOptions()
         options.log_severity_level = 4  # exceptions tell what is wrong, so nothing is printed as well
@@ -115,7 +120,7 @@ class OnnxModel:
         """The run's calibration. The temperature is already in the graph; here it is for information."""
         return Calibration(**self.metadata["calibration"])
 
-    def load_splits(self, data: str | os.PathLike[str] | None = None) -> Splits:
+    def load_splits(self, data: Dataset | str | os.PathLike[str] | None = None) -> Splits:
         """Load the images, like ``Run.load_splits``. A user's own data set must be given, since files are carried to other
         machines.
         """

@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
@@ -18,6 +18,9 @@ from PIL import Image
 
 from seesum.base.errors import InputError
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 STDIN = "-"
 """Instead of a path: the bytes of standard input."""
 FLAT = 28 * 28
@@ -25,26 +28,56 @@ FLAT = 28 * 28
 FEW_LEVELS = 64
 """Whole numbers below this are not 8-bit levels: masks have 0 and 1, scikit-learn's digits 0 to 16. Their largest value is
 white."""
+CHANNELS = (1, 3, 4)
+"""An axis as short as one of these holds the channels of a picture: grey, RGB or RGBA."""
 
 Picture = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | NDArray[Any] | dict[str, Any]
 """A path, ``-`` for standard input, a ``data:`` address, the bytes of a file, a binary file, or a PIL image. Also an array or
 tensor (grey or RGB, any size), nested lists of numbers, or the dictionary of Gradio's sketchpad."""
 Pictures = list[Picture] | tuple[Picture, ...]
-"""Several pictures."""
+"""Several pictures. An array or tensor may hold several as well: see ``list_pictures``."""
 
 
 class PictureError(InputError):
     """A picture cannot be decoded or holds no ink. The message is the sentence for the user."""
 
 
-def list_pictures(pictures: Picture | Pictures) -> tuple[list[Picture], bool]:
-    """Return pictures as a list, and whether they were a list: a single picture becomes a list of one.
+def list_pictures(pictures: Picture | Pictures | Tensor) -> tuple[list[Picture], bool]:
+    """Return pictures as a list, and whether there were several: a single picture becomes a list of one.
 
-    Nested lists of numbers are one picture: rows of grey levels, rows of colours, or 784 values in a row.
+    A list or tuple is several pictures, unless it holds numbers: rows of grey levels, rows of colours, or 784 values in a row
+    are one picture.
+
+    The shape of an array or tensor decides alone, on any device and of any dtype. An axis of 1, 3 or 4 may hold channels:
+
+    - [H, W] is one picture. So are 784 values in a row or a column, as a 28x28 image.
+    - [H, W, C] and [C, H, W] are one picture. So [3, 28, 28] is one colour picture, not three grey ones.
+    - Any other [N, H, W] is N grey pictures.
+    - [N, H, W, C] and [N, C, H, W] are N pictures, also where N is 1. So [3, 1, 28, 28] is three grey ones.
+
+    Where the first and the last axis could both hold channels, the last one does.
+
+    Raises:
+        PictureError: an array has more axes, or four without channels.
     """
-    if not isinstance(pictures, list | tuple) or _holds_numbers(pictures):
+    if isinstance(pictures, list | tuple):
+        return ([pictures], False) if _holds_numbers(pictures) else (list(pictures), True)  # type: ignore[list-item]
+    shape = tuple(getattr(pictures, "shape", ()))
+    if len(shape) < 3 or (len(shape) == 3 and _find_channels(shape) is not None):
         return [pictures], False  # type: ignore[list-item]
-    return list(pictures), True
+    batch = _read_array(pictures)
+    if len(shape) > 3:
+        axis = _find_channels(shape[1:])
+        if axis is None:
+            raise PictureError(f"an array of shape {shape} is not several pictures; expected [N, H, W, C] or [N, C, H, W]")
+        batch = np.moveaxis(batch, axis + 1, 3)
+        batch = batch[..., 0] if batch.shape[3] == 1 else batch
+    return list(batch), True
+
+
+def _find_channels(shape: tuple[int, ...]) -> int | None:
+    """Return the axis of the channels in the shape of a picture with three axes: the last one or the first. None: neither."""
+    return next((axis for axis in (2, 0) if len(shape) == 3 and shape[axis] in CHANNELS), None)
 
 
 def _holds_numbers(values: list[Any] | tuple[Any, ...]) -> bool:
@@ -54,7 +87,7 @@ def _holds_numbers(values: list[Any] | tuple[Any, ...]) -> bool:
         depth, outer, inner = depth + 1, inner, inner[0]
     if isinstance(inner, bool) or not isinstance(inner, int | float | np.number):
         return False
-    return depth <= 2 or (depth == 3 and len(outer) in (1, 3, 4))
+    return depth <= 2 or (depth == 3 and len(outer) in CHANNELS)
 
 
 def expand_patterns(pictures: list[Picture]) -> list[Picture]:
@@ -181,24 +214,36 @@ def _take_sketch(values: dict[str, Any]) -> object:
 
 def _take_array(picture: object) -> NDArray[Any]:
     """Return an array, a tensor on any device, or nested lists of numbers, as an array [H, W] or [H, W, channels]."""
-    if callable(getattr(picture, "detach", None)) and callable(getattr(picture, "cpu", None)):
-        tensor: Any = picture.detach().cpu()  # type: ignore[attr-defined]
-        picture = (tensor.float() if tensor.is_floating_point() else tensor).numpy()  # numpy has no bfloat16
-    if isinstance(picture, np.ma.MaskedArray) and np.ma.is_masked(picture):
-        raise PictureError("the array has masked pixels, which have no value; fill them first, such as with array.filled(0)")
+    array = _read_array(picture)
+    if array.size == FLAT and array.ndim <= 2 and max(array.shape) == FLAT:
+        array = array.reshape(28, 28)
+    axis = _find_channels(array.shape)
+    if (array.ndim != 2 and axis is None) or not array.size:
+        raise PictureError(f"an array of shape {array.shape} is not a picture; expected [H, W], [H, W, 3] or [H, W, 4]")
+    return array if axis is None else np.moveaxis(array, axis, 2)
+
+
+def _read_array(values: object) -> NDArray[Any]:
+    """Return an array, a tensor on any device and of any dtype, or nested lists, as an array of numbers.
+
+    Raises:
+        PictureError: these are no numbers, or they cannot be read.
+    """
     try:
-        array = np.asarray(picture)
+        if callable(getattr(values, "detach", None)) and callable(getattr(values, "cpu", None)):
+            tensor: Any = values.detach().cpu()  # type: ignore[attr-defined]
+            values = (tensor.float() if tensor.is_floating_point() else tensor).numpy()  # numpy has no bfloat16
+        array = np.asarray(values)
     except ValueError as error:
         raise PictureError("lists of numbers are a picture only if all rows have the same length; make them equal") from error
+    except (TypeError, RuntimeError) as error:  # tensors that are sparse or have no values, arrays on other devices
+        kind, reason = type(values).__name__, str(error).partition("\n")[0][:200]
+        raise PictureError(f"a {kind} cannot be read as numbers ({reason}); give a plain array of numpy") from error
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise PictureError("the array has masked pixels, which have no value; fill them first, such as with array.filled(0)")
     if array.dtype.kind not in "buif":
-        what = f"an array of {array.dtype}" if array.ndim else f"an object of the type {type(picture).__name__}"
+        what = f"an array of {array.dtype}" if array.ndim else f"an object of the type {type(values).__name__}"
         raise PictureError(
             f"{what} is not a picture; expected a path, bytes, a PIL image, or an array of grey levels or colours"
         )
-    if array.size == FLAT and array.ndim <= 2 and max(array.shape) == FLAT:
-        array = array.reshape(28, 28)
-    if array.ndim == 3 and array.shape[2] not in (1, 3, 4) and array.shape[0] in (1, 3, 4):
-        array = array.transpose(1, 2, 0)
-    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))) or not array.size:
-        raise PictureError(f"an array of shape {array.shape} is not a picture; expected [H, W], [H, W, 3] or [H, W, 4]")
     return array

@@ -8,6 +8,7 @@ centre of mass in the middle of 28x28, bright ink on black.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -66,6 +67,12 @@ def prepare_picture(picture: Picture) -> Prepared:
         PictureError: it cannot be decoded, takes too long, has more than 50 megapixels, or holds no ink.
     """
     return _take_grey(picture) or prepare_colours(decode_picture(picture), name_picture(picture))
+
+
+def join_ways(images: NDArray[np.uint8], digits_found: Sequence[int]) -> Prepared:
+    """Return a picture that was prepared in several ways, as images [ways, 28, 28], without its steps."""
+    first, *others = (Prepared(image.copy(), int(found)) for image, found in zip(images, digits_found, strict=True))
+    return replace(first, others=tuple(others))
 
 
 def take_prepared(image: Image.Image) -> Prepared | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -14,10 +14,11 @@ from seesum.base.environment import with_own_torch_settings
 from seesum.base.errors import InputError
 from seesum.base.recipe import Recipe
 from seesum.data.idx import SIDE, Digits, Images
-from seesum.data.operations import ADDENDS, OPERATIONS, SMALLEST, Operation
+from seesum.data.operations import ADDENDS, SMALLEST, Operation, find_operation
 from seesum.measuring.calibration import Calibration
 from seesum.measuring.evaluation import predict_every_addend
 from seesum.measuring.metrics import Probabilities
+from seesum.reading.answer import Answer
 from seesum.reading.drawings import Drawing, prepare_strokes
 from seesum.reading.onnx_model import OnnxModel, find_run_or_model
 from seesum.reading.pictures import Picture, PictureError, Pictures, list_pictures
@@ -25,60 +26,21 @@ from seesum.reading.preprocessing import Prepared, prepare_picture
 from seesum.runs.run import Run
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from seesum.networks.network import Network
 
 BATCH = 1000
 """Images that go through a torch network together."""
-
-
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """A network's answer to one picture and one addend."""
-
-    digit: int
-    """The digit in the picture."""
-    sum: int
-    """Digit + addend: the network's second output."""
-    digit_probabilities: NDArray[np.float32]
-    """[10], of the digits 0..9."""
-    sum_probabilities: NDArray[np.float32]
-    """[19], of the sums 0..18 (or S answers of another operation, from its lowest up)."""
-    confidence: float
-    """Probability of the less certain output. Where the picture seems to hold several digits it is divided by their number,
-    since any of them may be meant; where nothing looks like a digit, by two."""
-    unsure: bool
-    """Whether not to rely on it: the confidence is too low, or the picture does not seem to hold exactly one digit."""
-    digits_found: int = 1
-    """How many digits the picture seems to hold. The answer is for the largest or, with 0, for the ink that looks most like
-    one."""
-
-    def __eq__(self, other: object) -> bool:
-        """Return whether all values are equal, including those of both distributions."""
-        return self._to_key() == other._to_key() if isinstance(other, Answer) else NotImplemented
-
-    def __hash__(self) -> int:
-        """Return the same number for equal answers."""
-        return hash(self._to_key())
-
-    def _to_key(self) -> tuple[Any, ...]:
-        values = (self.digit, self.sum, self.confidence, self.unsure, self.digits_found)
-        return (*values, *map(tuple, (self.digit_probabilities.tolist(), self.sum_probabilities.tolist())))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the answer as plain values, for JSON."""
-        return {
-            "digit": self.digit,
-            "sum": self.sum,
-            "digit_probabilities": [float(p) for p in self.digit_probabilities],
-            "sum_probabilities": [float(p) for p in self.sum_probabilities],
-            "confidence": self.confidence,
-            "unsure": self.unsure,
-            "digits_found": self.digits_found,
-        }
+Addends = int | str | Sequence[int] | NDArray[Any]
+"""One addend for all pictures, or one for each of them."""
 
 
 class Reader:
-    """A loaded network that answers pictures: ``Reader.load()("three.png", add=7)``."""
+    """A loaded network that answers pictures: ``Reader.load()("three.png", add=7)``.
+
+    Several threads may use one reader. It can be sent to another process, and takes its network along.
+    """
 
     def __init__(
         self, network: Network | OnnxModel, recipe: Recipe, confidence_threshold: float = Calibration().confidence_threshold
@@ -92,10 +54,14 @@ class Reader:
         """
         self.network, self.recipe, self.confidence_threshold = network, recipe, confidence_threshold
 
+    def __repr__(self) -> str:
+        """Return one short line."""
+        return f"Reader({self.recipe.system})"
+
     @property
     def operation(self) -> Operation:
         """The operation of the recipe."""
-        return OPERATIONS[self.recipe.operation]
+        return find_operation(self.recipe.operation)
 
     @classmethod
     @with_own_torch_settings
@@ -121,31 +87,37 @@ class Reader:
         return self.network.adder.knows_rule
 
     @overload
-    def __call__(self, picture: Picture, add: int) -> Answer: ...
+    def __call__(self, picture: NDArray[Any] | Tensor, add: Addends | Tensor) -> Any: ...
     @overload
-    def __call__(self, picture: Pictures, add: int) -> list[Answer]: ...
+    def __call__(self, picture: Picture, add: Addends | Tensor) -> Answer: ...
+    @overload
+    def __call__(self, picture: Pictures, add: Addends | Tensor) -> list[Answer]: ...
 
-    def __call__(self, picture: Picture | Pictures, add: int) -> Answer | list[Answer]:
-        """Answer a picture and an addend; a list of pictures gives a list.
+    def __call__(self, picture: Picture | Pictures | Tensor, add: Addends | Tensor) -> Answer | list[Answer]:
+        """Answer a picture and an addend. Several pictures, as a list or as a batch in an array, give a list of answers.
+
+        Pictures that already are as MNIST makes them go through the network together, and so do the others once they are
+        prepared, one after the other.
 
         Decoding a file is given up after 5 seconds of processor time. PNG and JPEG files are decoded in this process, and other
         large files in one that can be killed. It starts with the first of them and ends with this process. A PIL image is
         decoded without such a limit.
 
         Args:
-            picture: a path, bytes, a PIL image or an array (grey or RGB, any size), or a list of them.
-            add: the addend, 0..9.
+            picture: a path, bytes, a binary file, a PIL image, an array or a tensor (grey or colours, any size), or a list of
+                them. An array or tensor may also hold several pictures: see ``pictures.list_pictures``.
+            add: the addend, 0..9. For several pictures, also one addend for each, as a list, an array or a tensor.
 
         Raises:
             PictureError: a picture cannot be decoded, takes too long, or holds no ink.
-            InputError: the addend is not a whole number from 0 to 9.
+            InputError: an addend is not a whole number from 0 to 9, or there are more or fewer addends than pictures.
         """
-        addend = check_addend(add)
         pictures, many = list_pictures(picture)
+        addends = check_addends(add, len(pictures), many)
         if not pictures:
             return []
         prepared = [_prepare(one, f"picture {number} of the list" if many else "") for number, one in enumerate(pictures, 1)]
-        answers = self.answer_prepared(prepared, np.full(len(pictures), addend))
+        answers = self.answer_prepared(prepared, addends)
         return answers if many else answers[0]
 
     def read_strokes(self, strokes: Drawing, add: int) -> Answer:
@@ -182,7 +154,7 @@ class Reader:
         """Answer N pictures that ``prepare_picture`` has prepared, with addends [N]."""
         settled = self.settle(prepared)
         digit_p, sum_p = self._compute(np.stack([one.image for one in settled]), addends)
-        return [self._decide(*row) for row in zip(digit_p, sum_p, (one.digits_found for one in settled), strict=True)]
+        return [self._decide(*row) for row in zip(settled, addends.tolist(), digit_p, sum_p, strict=True)]
 
     @with_own_torch_settings
     def settle(self, prepared: Sequence[Prepared]) -> list[Prepared]:
@@ -234,31 +206,55 @@ class Reader:
         lost /= count
         return lost / lost.max() if lost.max() > 0 else lost
 
-    def _decide(self, digit_p: NDArray[np.float32], sum_p: NDArray[np.float32], digits_found: int) -> Answer:
+    def _decide(self, prepared: Prepared, addend: int, digit_p: NDArray[np.float32], sum_p: NDArray[np.float32]) -> Answer:
         """Turn both distributions, [10] and [S], into an answer."""
+        digits_found, operation = prepared.digits_found, self.operation
         confidence = float(min(digit_p.max(), sum_p.max())) / (digits_found or 2)
         return Answer(
             digit=int(digit_p.argmax()),
-            sum=int(sum_p.argmax()) + self.operation.lowest,
+            sum=operation.values[int(sum_p.argmax())],
             digit_probabilities=digit_p,
             sum_probabilities=sum_p,
             confidence=confidence,
             unsure=confidence < self.confidence_threshold or digits_found != 1,
             digits_found=digits_found,
+            addend=addend,
+            operation=operation,
+            image=prepared.image,
         )
 
 
+def check_addends(add: object, count: int, many: bool) -> Digits:
+    """Return the addends of ``count`` pictures, int64 [count], from one addend for all or one for each.
+
+    Raises:
+        InputError: one is not a whole number from 0 to 9, or there are more or fewer than pictures.
+    """
+    values = add.tolist() if getattr(add, "shape", ()) else add  # type: ignore[attr-defined]
+    if not isinstance(values, list | tuple):
+        return np.full(count, check_addend(values))
+    addends = [check_addend(one) for one in values]
+    if len(addends) != count:
+        pictures, hint = f"{count} pictures", ""
+        if not many:
+            pictures, hint = "one picture", " (an array [3, H, W] is one colour picture; three grey ones are [3, 1, H, W])"
+        raise InputError(f"for {pictures}, give one addend, or a list of {count} instead of {len(addends)}{hint}")
+    return np.array(addends, np.int64)
+
+
 def check_addend(addend: object) -> int:
-    """Return the addend as an int, from an int or its text.
+    """Return the addend as an int, from an int, its text, or an array or tensor without axes.
 
     Raises:
         InputError: it is not a whole number from 0 to 9.
     """
+    if getattr(addend, "shape", None) == ():
+        addend = addend.item()  # type: ignore[attr-defined]
     # int() itself refuses texts of thousands of digits
     number = int(addend) if isinstance(addend, str) and addend.strip().isdecimal() and len(addend) < 20 else addend
-    if isinstance(number, bool) or not isinstance(number, int | np.integer) or not 0 <= number < ADDENDS:
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < ADDENDS:
         raise InputError(f"the addend is {addend!r}; expected a whole number from 0 to 9")
-    return int(number)
+    return number
 
 
 def _prepare(picture: Picture, position: str) -> Prepared:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seesum.data.operations import OPERATIONS
+from seesum.base.style import LIGHT, OUTPUTS, SERIES, TITLE, WIDTH, Look, format_value, house_style, make_figure
+from seesum.data.operations import find_operation
 from seesum.networks.systems import find_system
 from seesum.showing.labels import Label, write_labels
 from seesum.showing.plots import fill_table
-from seesum.showing.style import LIGHT, OUTPUTS, SERIES, TITLE, WIDTH, Look, format_value, house_style, make_figure
 from seesum.studies.comparisons import HELD_OUT, SHARES, name_share
 
 if TYPE_CHECKING:
@@ -223,8 +223,9 @@ def draw_tables(tables: dict[str, NDArray[np.float32]]) -> Figure:
         if name is None:
             panel.axis("off")
         else:
-            fill_table(panel, tables[name], OPERATIONS[name])
-            panel.set_title(name.replace("-", " ").capitalize(), **TITLE)
+            operation = find_operation(name)
+            fill_table(panel, tables[name], operation)
+            panel.set_title(operation.name.replace("-", " ").capitalize() or operation.label, **TITLE)
     figure.supxlabel("The most probable answer in each cell (fainter: less probable)", fontsize="medium")
     return figure
 

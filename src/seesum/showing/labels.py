@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from seesum.showing.style import LIGHT
+from seesum.base.style import LIGHT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,11 +17,12 @@ from numpy.typing import NDArray
 
 from seesum.base.errors import InputError
 from seesum.base.files import PICTURE_ENDINGS, write_atomically
+from seesum.base.style import LIGHT, LONG_LABEL, OUTPUTS, TITLE, WIDTH, format_value, house_style, make_figure
 from seesum.data.idx import Digits, Images
 from seesum.data.operations import ADDENDS, Operation
 from seesum.data.samples import Samples
+from seesum.reading.answer import draw_bars
 from seesum.runs.run import Run
-from seesum.showing.style import LIGHT, OUTPUTS, TITLE, WIDTH, format_value, house_style, make_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,10 +106,10 @@ def draw_curves(run: Run) -> Figure:
 
 
 @house_style()
-def draw_confusion(counts: Digits, title: str, lowest: int = 0) -> Figure:
+def draw_confusion(counts: Digits, title: str, values: Sequence[int] = range(10)) -> Figure:
     """Draw a confusion matrix [classes, classes].
 
-    Rows are true classes, columns are predicted classes. Only mistakes are coloured.
+    Rows are true classes, columns are predicted classes. Only mistakes are coloured. ``values`` has the value of each class.
     """
     from matplotlib.colors import LinearSegmentedColormap
 
@@ -124,8 +126,9 @@ def draw_confusion(counts: Digits, title: str, lowest: int = 0) -> Figure:
             weight = "bold" if row == column else "normal"
             panel.text(column, row, f"{counts[row, column]}", ha="center", va="center", fontsize=8, fontweight=weight)
     ticks = range(0, classes, 1 if classes <= 20 else 9)
-    panel.set_xticks(ticks, [format_value(tick + lowest) for tick in ticks])
-    panel.set_yticks(ticks, [format_value(tick + lowest) for tick in ticks])
+    labels = [format_value(values[tick]) for tick in ticks]
+    panel.set_xticks(ticks, labels, rotation=90 if max(map(len, labels)) > LONG_LABEL else 0)
+    panel.set_yticks(ticks, labels)
     panel.set(xlabel="Predicted", ylabel="True")
     panel.grid(visible=False)
     panel.set_title(title, **TITLE)
@@ -137,7 +140,8 @@ def draw_grid(images: Images, captions: Sequence[str], wrong: Sequence[bool] = (
     """Draw images [N, 28, 28] with captions. Wrong answers have a red frame and a red caption."""
     columns = 5
     rows = max(1, math.ceil(len(images) / columns))
-    figure = make_figure(1.75 * columns, 1.95 * rows + 0.3 * bool(title))
+    breaks = max((caption.count("\n") for caption in captions), default=0)
+    figure = make_figure(1.75 * columns, (1.95 + 0.15 * max(0, breaks - 2)) * rows + 0.3 * bool(title))
     panels = figure.subplots(rows, columns, squeeze=False)
     for panel in panels.flat:
         panel.axis("off")
@@ -194,8 +198,8 @@ def draw_explanations(explanations: Sequence[Explanation], operation: Operation)
         _draw_saliency(panels[-1], explanation)
         last = (index + 1) * lines - 1
         digit_panel, sum_panel = figure.add_subplot(grid[last, -3]), figure.add_subplot(grid[last, -2:])
-        _draw_bars(digit_panel, explanation.digit_probabilities, 0, "digit")
-        _draw_bars(sum_panel, explanation.sum_probabilities, operation.lowest, "sum")
+        draw_bars(digit_panel, explanation.digit_probabilities, range(10), "digit")
+        draw_bars(sum_panel, explanation.sum_probabilities, operation.values, "sum")
         digit_panel.set_title(explanation.caption)
     return figure
 
@@ -210,34 +214,28 @@ def _draw_saliency(panel: Axes, explanation: Explanation) -> None:
     panel.imshow(overlay)
 
 
-def _draw_bars(panel: Axes, probabilities: NDArray[np.float32], lowest: int, output: str) -> None:
-    """Draw the probabilities of the values of one output."""
-    values = np.arange(len(probabilities)) + lowest
-    panel.bar(values, probabilities, color=OUTPUTS[output].colour)
-    ticks = values[:: max(1, len(values) // 9)]
-    panel.set(ylim=(0, 1), yticks=[], xlabel=f"{output.capitalize()} ({probabilities.max():.1%})")
-    panel.set_xticks(ticks, [format_value(tick) for tick in ticks])
-    panel.grid(visible=False)
-    panel.spines["left"].set_visible(False)
-
-
-def caption_answer(operation: Operation, addend: int, predicted: tuple[int, int], truth: tuple[int, int] | None) -> str:
+def caption_answer(
+    operation: Operation, addend: int, predicted: tuple[int, int], truth: tuple[int, int] | None, width: int = 28
+) -> str:
     """Return the caption of an answer (digit, sum), such as ``5 + 7 = 12``.
 
-    If the truth is known and differs, the second line shows it.
+    If the truth is known and differs, the next line shows it. Longer lines than ``width`` characters are broken.
     """
-    lines = [
-        f"{digit} {operation.symbol} {addend} = {format_value(value)}"
-        for digit, value in (predicted, *([truth] if truth else []))
-    ]
-    return lines[0] if truth in (None, predicted) else f"{lines[0]}\nTruth: {lines[1]}"
+    lines = []
+    for start, (digit, value) in (("", predicted), ("Truth: ", truth or predicted)):
+        left, right = f"{start}{operation.write(digit, addend)}", f"= {format_value(value)}"
+        broken = [*textwrap.wrap(left, width, break_long_words=False, break_on_hyphens=False), right]
+        lines.append(f"{left} {right}" if len(left) + len(right) < width else "\n".join(broken))
+    return lines[0] if truth in (None, predicted) else "\n".join(lines)
 
 
 @house_style()
 def draw_samples(splits: dict[str, Samples], sizes: dict[str, int], operation: Operation) -> Figure:
     """Draw a row of samples for each split, with their addends and answers. ``sizes`` has the number of images by split."""
     columns = max(len(samples) for samples in splits.values())
-    figure = make_figure(0.9 * columns, 1.25 * len(splits))
+    captions = {name: _caption_samples(samples, operation) for name, samples in splits.items()}
+    breaks = max(caption.count("\n") for row in captions.values() for caption in row)
+    figure = make_figure(0.9 * columns, (1.25 + 0.15 * breaks) * len(splits))
     rows = figure.subplots(len(splits), columns, squeeze=False)
     for row, (name, samples) in zip(rows, splits.items(), strict=True):
         for index, panel in enumerate(row):
@@ -245,11 +243,14 @@ def draw_samples(splits: dict[str, Samples], sizes: dict[str, int], operation: O
             panel.set_frame_on(False)
             if index < len(samples):
                 panel.imshow(samples.images[index], cmap="gray_r", vmin=0, vmax=255)
-                value = int(samples.answers[index]) + operation.lowest
-                answer = (int(samples.digits[index]), value)
-                panel.set_title(caption_answer(operation, int(samples.addends[index]), answer, None))
+                panel.set_title(captions[name][index])
         row[0].set_ylabel(f"{name.capitalize()}\n{sizes[name]:,}")
     return figure
+
+
+def _caption_samples(samples: Samples, operation: Operation) -> list[str]:
+    rows = zip(samples.digits.tolist(), samples.addends.tolist(), samples.answers.tolist(), strict=True)
+    return [caption_answer(operation, addend, (digit, operation.values[k]), None, width=13) for digit, addend, k in rows]
 
 
 @house_style()
@@ -276,11 +277,11 @@ def fill_table(panel: Axes, table: NDArray[np.float32], operation: Operation) ->
     # at three fifths of their strength, black text can be read on all colours
     colours = 1 - 0.6 * probability[..., None] * (1 - pure)
     panel.imshow(colours, vmin=0, vmax=1)
-    truth = operation.tabulate()
+    truth, values = operation.tabulate(), [format_value(value) for value in operation.values]
+    size = 9 * min(1.0, LONG_LABEL / max(len(values[k]) for k in answer.flat))
     for digit in range(10):
         for addend in range(ADDENDS):
-            text = format_value(answer[digit, addend] + operation.lowest)
-            panel.text(addend, digit, text, ha="center", va="center")
+            panel.text(addend, digit, values[answer[digit, addend]], ha="center", va="center", fontsize=size)
             if answer[digit, addend] != truth[digit, addend]:
                 corner = (addend - 0.46, digit - 0.46)
                 panel.add_patch(Rectangle(corner, 0.92, 0.92, fill=False, edgecolor=LIGHT["alarm"], linewidth=1.6))

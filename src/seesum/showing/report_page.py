@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from seesum.base.errors import join_names
+from seesum.base.markup import format_table
+from seesum.base.style import DARK, LIGHT, SANS, SERIF
 from seesum.data.idx import TURNS, LabelledImages
-from seesum.data.operations import ADDENDS, OPERATIONS, Operation
+from seesum.data.operations import ADDENDS, Operation, find_operation
 from seesum.data.samples import ADDEND_STRATEGIES
 from seesum.data.splits import Splits
 from seesum.measuring.metrics import (
@@ -26,7 +28,6 @@ from seesum.measuring.metrics import (
 from seesum.networks.network import Network, describe_layers
 from seesum.networks.systems import find_system
 from seesum.runs.run import Run
-from seesum.showing.style import DARK, LIGHT, SANS, SERIF
 from seesum.studies.seeds import describe_settings
 from seesum.training.losses import LOSSES
 
@@ -79,7 +80,7 @@ class ReportData:
     @property
     def operation(self) -> Operation:
         """The operation of the run."""
-        return OPERATIONS[self.run.recipe.operation]
+        return find_operation(self.run.recipe.operation)
 
     @cached_property
     def classes(self) -> PredictedClasses:
@@ -135,30 +136,31 @@ def _results(data: ReportData, metrics: dict[str, Any]) -> str:
         f"{metrics['pairs']:,} pairs. The result does not depend on a random choice of addends. The intervals are 95 % "
         f"Wilson intervals. They count images instead of pairs, because the ten pairs of an image are not independent: "
         f"they are mostly right or wrong together.</p>"
-        f"{_format_table(('output', 'accuracy', 'interval'), rows)}"
+        f"{format_table(('output', 'accuracy', 'interval'), rows)}"
         f"<p>On {metrics['consistency']:.2%} of the pairs, the predicted sum follows from the predicted digit and the "
         f"addend. The mean negative log-likelihood is {metrics['digit_loss']:.4f} nats for the digit and "
         f"{metrics['sum_loss']:.4f} nats for the sum. The expected calibration error is {metrics['digit_ece']:.2%} for the "
         f"digit and {metrics['sum_ece']:.2%} for the sum.</p>"
-        f"<div class=pair>{_format_table(('digit', 'digit right', 'sum right'), tables['per_digit'])}"
-        f"{_format_table(('addend', 'digit right', 'sum right'), tables['per_addend'])}</div>"
+        f"<div class=pair>{format_table(('digit', 'digit right', 'sum right'), tables['per_digit'])}"
+        f"{format_table(('addend', 'digit right', 'sum right'), tables['per_addend'])}</div>"
     )
 
 
 def _task(data: ReportData, images: dict[str, bytes]) -> str:
     recipe, splits = data.run.recipe, data.splits
-    operation = OPERATIONS[recipe.operation]
+    operation = data.operation
     validation = f", {len(splits.validation.digits):,} for validation" if splits.validation else ""
     added = {"synthetic digits": recipe.synthetic_digits, "synthetic non-digits": recipe.synthetic_non_digits}
     counts = [f"{count:,} {name}" for name, count in added.items() if count]
     synthetic = f" For each epoch, {join_names(counts)} are added to the training images." if counts else ""
     return (
         f"<p>The network has two inputs: the picture of a handwritten digit, and a number from 0 to 9, the addend. It has "
-        f"two outputs: the digit in the picture, and the result of digit {_escape(operation.symbol)} addend.</p>"
+        f"two outputs: the digit in the picture, and the result of {_escape(operation.write('digit', 'addend'))}. This page "
+        f"calls the result the sum.</p>"
         f"<p><b>How data is represented.</b> An image has 28x28 grey levels, from 0 for paper to 255 for ink. The network "
         f"gets (x/255 - {recipe.mean}) / {recipe.std} for each grey level x. The addend is a whole number. The network gets "
         f"it as a one-hot vector of length {ADDENDS}. The digit is one of 10 classes. The answer is one of "
-        f"{operation.num_classes} classes, from {operation.lowest} to {operation.lowest + operation.num_classes - 1}.</p>"
+        f"{operation.num_classes} classes: {operation.describe_values()}.</p>"
         f"<p><b>How data is generated.</b> {describe_images(data.run.info['data'])} {len(splits.train.digits):,} of them "
         f"are for training{validation}, {len(splits.test.digits):,} for testing.{synthetic} Addends in training: "
         f"{_escape(ADDEND_STRATEGIES[recipe.addends].meaning)}. The answer follows from the digit and the addend. The "
@@ -184,7 +186,7 @@ def _network(data: ReportData) -> str:
     return (
         f"<p>System <code>{_escape(recipe.system)}</code> ({_escape(find_system(recipe.system).summary)}). The network has "
         f"{data.run.metrics['parameters']:,} trainable parameters.</p>"
-        f"{_format_table(('layer', 'type', 'output shape', 'parameters'), rows)}"
+        f"{format_table(('layer', 'type', 'output shape', 'parameters'), rows)}"
         f"<p><b>How the two inputs are combined.</b> This is the job of the adder <code>{_escape(recipe.adder)}</code>:</p>"
         f"{explanation}"
     )
@@ -211,10 +213,22 @@ def _training(data: ReportData, images: dict[str, bytes]) -> str:
     return (
         f"<p><b>Which loss, and why.</b> Both outputs are classifications. The loss of each output is therefore the "
         f"negative log-likelihood of the right class (cross-entropy). It is a proper score for probabilities: its mean is "
-        f"lowest when the predicted probabilities are the true ones. {reason}{smoothing}{teachers}</p>"
+        f"lowest when the predicted probabilities are the true ones. {reason}{smoothing}{teachers}</p>{_course(data.run)}"
         f"{_image(images, 'curves', 'loss and accuracy of both outputs during training')}"
-        f"<details><summary>The full recipe</summary>{_format_table(('field', 'value'), rows)}</details>"
+        f"<details><summary>The full recipe</summary>{format_table(('field', 'value'), rows)}</details>"
     )
+
+
+def _course(run: Run) -> str:
+    """Say from which weights a fine-tuned network started, and whether the training was stopped early."""
+    metrics, sentences = run.metrics, []
+    if "start_from" in run.info:
+        sentences.append(f"The training started from the weights of {_escape(run.info['start_from']['run'])}.")
+    if "kept_epoch" in metrics:
+        sentences.append(f"The weights after epoch {metrics['kept_epoch']} were kept. Epoch 0 is the start.")
+    if metrics["epochs"] < run.recipe.epochs:
+        sentences.append(f"It was stopped after {metrics['epochs']} of {run.recipe.epochs} epochs.")
+    return f"<p>{' '.join(sentences)}</p>" if sentences else ""
 
 
 def _mistakes(images: dict[str, bytes]) -> str:
@@ -255,15 +269,9 @@ def _provenance(run: Run) -> str:
     hashes = [(name, digest) for name, digest in info["data"]["sha256"].items()]
     return (
         f"<p>This command trains the run again:</p><pre>{_escape(info['command'])}</pre>"
-        f"{_format_table(('item', 'value'), list(facts.items()))}{_format_table(('data file', 'SHA-256'), hashes)}"
+        f"{format_table(('item', 'value'), list(facts.items()))}{format_table(('data file', 'SHA-256'), hashes)}"
         f"{mnist}"
     )
-
-
-def _format_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    head = "".join(f"<th>{_escape(name[:1].upper() + name[1:])}" for name in header)
-    body = "".join("<tr>" + "".join(f"<td>{_escape(value)}" for value in row) for row in rows)
-    return f"<table><tr>{head}{body}</table>"
 
 
 def _image(images: dict[str, bytes], name: str, alt: str) -> str:

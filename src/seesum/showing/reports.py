@@ -69,7 +69,7 @@ def draw_pictures(data: ReportData) -> dict[str, Figure]:
         "samples": plots.draw_samples(samples, data.splits.sizes, operation),
         "confusion-digit": draw_digit_confusion(answers),
         "confusion-sum": plots.draw_confusion(
-            confusion_matrix(answers.sum, answers.true_sum, operation.num_classes), "Sum (number of pairs)", operation.lowest
+            confusion_matrix(answers.sum, answers.true_sum, operation.num_classes), "Sum (number of pairs)", operation.values
         ),
         "predictions": draw_predictions(data),
         "mistakes": draw_mistakes(data),
@@ -96,8 +96,8 @@ def draw_predictions(data: ReportData, count: int = 15) -> Figure:
     addends = draw_addends(len(rows), rng)
     captions, wrong = [], []
     for i, a in zip(rows, addends, strict=True):
-        predicted = (int(answers.digit[i, a]), int(answers.sum[i, a]) + operation.lowest)
-        truth = (int(answers.true_digit[i, 0]), int(answers.true_sum[i, a]) + operation.lowest)
+        predicted = (int(answers.digit[i, a]), operation.values[answers.sum[i, a]])
+        truth = (int(answers.true_digit[i, 0]), operation.values[answers.true_sum[i, a]])
         wrong.append(predicted != truth)
         captions.append(plots.caption_answer(operation, int(a), predicted, truth))
     return plots.draw_grid(data.labelled.images[rows], captions, wrong)
@@ -117,8 +117,8 @@ def draw_mistakes(data: ReportData, most: int = 20) -> Figure:
     captions = []
     for i in order:
         a = int(worst_addend[i])
-        predicted = (int(answers.digit[i, a]), int(answers.sum[i, a]) + operation.lowest)
-        truth = (int(answers.true_digit[i, 0]), int(answers.true_sum[i, a]) + operation.lowest)
+        predicted = (int(answers.digit[i, a]), operation.values[answers.sum[i, a]])
+        truth = (int(answers.true_digit[i, 0]), operation.values[answers.true_sum[i, a]])
         shares = f"{data.probabilities.digit_p[i, a].max():.1%}, {data.probabilities.sum_p[i, a].max():.1%}"
         captions.append(f"{plots.caption_answer(operation, a, predicted, truth)}\n({shares})")
     title = f"Wrong with at least one addend: {int(wrong.any(1).sum()):,} of {len(wrong):,} images"

@@ -69,6 +69,8 @@ SERIES = (
     Look(LIGHT["text"], "X", (0, (1, 1))),
 )
 """The looks of things that are compared, in their order."""
+LONG_LABEL = 5
+"""Labels of ticks with more characters stand upright, and those in the cells of a table become smaller."""
 TITLE: dict[str, Any] = {"fontfamily": ["serif", "DejaVu Sans"], "fontsize": 12, "fontweight": "bold"}
 """How the title of a panel or figure is written. Captions of images have the style's own size."""
 STYLE: dict[str, Any] = {
