@@ -79,7 +79,13 @@ HEIGHT = 80
 def write_form(rng: Generator) -> tuple[Ink, int]:
     """Return the ink of any of the forms, and its digit."""
     digit, glyph = CHOICES[rng.integers(len(CHOICES))]
+    return ink_glyph(glyph, rng), digit
+
+
+def ink_glyph(glyph: str, rng: Generator, lean: float = 0.0) -> Ink:
+    """Return the ink of a glyph. ``lean`` is the writer's own slant: points move to the right by their height times it."""
     points = vary_handwriting(trace_glyph(glyph, 1, POINTS, rng), rng)[0].astype(np.float64)
+    points[:, 0] -= lean * points[:, 1]
     low, high = points.min(0), points.max(0)
     places = (points - (low + high) / 2) * HEIGHT / max(high - low) + ENLARGED / 2
     line: NDArray[np.bool_] = np.zeros((ENLARGED, ENLARGED), np.bool_)
@@ -90,4 +96,4 @@ def write_form(rng: Generator) -> tuple[Ink, int]:
     def draw(size: int, width: float | None) -> Grey:
         return crop_ink(ink_line(line, min(width or usual, THICKEST), rng), size)
 
-    return draw, digit
+    return draw

@@ -299,7 +299,12 @@ def test_accuracies_of_a_step_leave_out_non_digits() -> None:
         {"synthetic_digits": -1},
         {"synthetic_non_digits": 0.5},
         {"held_out_pairs": 11},
-        {"operation": "multiply", "held_out_pairs": 10},
+        {"operation": "10 * d + a", "held_out_pairs": 1},
+        {"operation": "d / a"},
+        {"operation": "d - d"},
+        {"operation": "__import__('os').abort() or d"},
+        {"adder": "exact", "operation": "max(d, a) + 1"},
+        {"adder": "diagonal-table", "operation": "abs(d - a)"},
     ],
 )
 def test_bad_recipes_leave_nothing_behind(tmp_path: Path, changes: dict[str, Any]) -> None:

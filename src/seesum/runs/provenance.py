@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,48 +16,83 @@ from typing import Any
 from seesum.base.devices import resolve_device
 from seesum.base.errors import join_names
 from seesum.base.recipe import Recipe
+from seesum.base.references import Plugin
 from seesum.base.settings import FLAGS, format_change
-from seesum.data.idx import TURNS, Dataset
+from seesum.data.embedded import CANONICAL_SHA256
+from seesum.data.idx import OPTIONS, Dataset
+from seesum.data.sources import Data
+from seesum.networks.plugins import list_plugins
 from seesum.networks.systems import find_system
 from seesum.runs.run import Run
+from seesum.runs.starts import Start
 
 PACKAGES = ("torch", "numpy", "scipy", "pillow", "safetensors")
 
 
 def describe_origin(
-    recipe: Recipe, mnist: Dataset, data: str | os.PathLike[str] | None, device: str, test: bool, monitor: Sequence[str]
+    recipe: Recipe,
+    mnist: Dataset,
+    data: Data | None,
+    device: str,
+    test: bool,
+    monitor: Sequence[str],
+    start: Start | None = None,
 ) -> dict[str, Any]:
-    """Return the fields of ``run.json`` other than the recipe: evaluation, start, command, versions, commit, hardware, data."""
+    """Return the fields of ``run.json`` other than the recipe.
+
+    They are evaluation, start, command, versions, commit, hardware, data, where what the recipe names comes from, if it is not
+    built in, and what a fine-tuned network starts from.
+    """
     source = describe_data(mnist, data)
+    plugins = list_plugins(recipe)
+    base = start.fit_recipe(len(mnist.train.digits)) if start else find_system(recipe.system).recipe
+    words = ["--from", start.name] if start else [recipe.system]
     return {
         "evaluation": {"test": test, "monitor": list(monitor)},
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "command": write_command(recipe, source, test),
+        "command": write_command(words, recipe.changes_from(base), source, test, plugins),
         "versions": collect_versions(),
         "commit": find_commit(),
         "hardware": describe_hardware(resolve_device(device).type, recipe.precision),
         "data": source,
+        **({"plugins": plugins} if plugins else {}),
+        **({"start_from": start.info} if start else {}),
     }
 
 
-def describe_data(mnist: Dataset, data: str | os.PathLike[str] | None) -> dict[str, Any]:
-    """Return where a data set was read (None for the embedded one), the SHA-256 of its files, and how it was turned."""
-    source = {"directory": None if data is None else str(Path(data).resolve()), "sha256": mnist.sha256}
+def describe_data(mnist: Dataset, data: Data | None) -> dict[str, Any]:
+    """Return where a data set was read (None for the embedded one, and for arrays), the SHA-256 of its files, and how."""
+    place = str(Path(data).resolve()) if isinstance(data, str | os.PathLike) else None
+    source = {"directory": place, "sha256": mnist.sha256}
     return source | dict.fromkeys(mnist.turns, True)
 
 
-def write_command(recipe: Recipe, source: dict[str, Any], test: bool) -> str:
-    """Write the command line that trains a recipe and evaluates the same images."""
-    words = ["seesum", "train", recipe.system]
-    for name, value in recipe.changes_from(find_system(recipe.system).recipe).items():
+def write_command(
+    network: Sequence[str], changes: Mapping[str, Any], source: dict[str, Any], test: bool, plugins: Sequence[Plugin] = ()
+) -> str:
+    """Write the command line that trains a recipe and evaluates the same images.
+
+    Args:
+        network: the words that name the system, or the start of a fine-tuned network.
+        changes: how the recipe differs from theirs.
+        source: the images, as in ``run.json``.
+        test: whether it evaluates the test images.
+        plugins: what is not built in.
+    """
+    words = ["seesum", "train", *network]
+    for name, value in changes.items():
         words += [f"--{name.replace('_', '-')}", str(value)] if name in FLAGS else ["--set", format_change(name, value)]
-    return shlex.join([*words, *["--test"] * test, *_name_data(source)])
+    given = [word for one in dict.fromkeys(plugin["reference"] for plugin in plugins) for word in ("--plugin", one)]
+    return shlex.join([*words, *["--test"] * test, *_name_data(source), *given])
 
 
 def _name_data(source: dict[str, Any]) -> list[str]:
     """Return the options with which a command reads the same images."""
-    folder = ["--data", source["directory"]] if source["directory"] else []
-    return [*folder, *(f"--{name}" for name in TURNS if source.get(name))]
+    place = source["directory"]
+    if place is None and source["sha256"] != CANONICAL_SHA256:
+        place = "arrays given in Python"  # which no command line can give
+    flags = (f"--{name.replace('_', '-')}" for name in OPTIONS if source.get(name))
+    return [*(["--data", place] if place else []), *flags]
 
 
 def collect_versions() -> dict[str, str]:

@@ -15,18 +15,20 @@ from seesum.base.compatibility import upgrade_calibration, upgrade_run
 from seesum.base.environment import with_own_torch_settings
 from seesum.base.errors import InputError
 from seesum.base.files import load_tensors, read_csv, read_json
+from seesum.base.markup import format_table
+from seesum.base.progress import say
 from seesum.base.recipe import Recipe
-from seesum.data.idx import TURNS, read_mnist
-from seesum.data.splits import Splits, split_images
+from seesum.data.idx import Dataset
+from seesum.data.splits import Splits
 from seesum.measuring.calibration import Calibration
+from seesum.measuring.metrics import METRICS, list_metrics
+from seesum.runs.images import load_run_splits
 from seesum.runs.names import DEFAULT_RUN, LATEST, RUNS
 from seesum.runs.schemas import CalibrationValues, Metrics, Row, RunInfo, check_values
+from seesum.runs.shipped import SHIPPED, list_shipped, names_shipped
 
 if TYPE_CHECKING:
     from seesum.networks.network import Network
-
-SHIPPED = Path(__file__).parents[1] / "networks" / "weights"
-"""The runs that come with the package, each in a folder with its name."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,14 @@ class Run:
     def __post_init__(self) -> None:
         """Accept a path as text, too."""
         object.__setattr__(self, "directory", Path(self.directory))
+
+    def __repr__(self) -> str:
+        """Return one short line."""
+        return f"Run({self.directory.name if self.shipped else self.directory}{'' if self.finished else ', not finished'})"
+
+    def _repr_html_(self) -> str:
+        """Return the metrics as a table, for a notebook."""
+        return format_table(METRICS, list_metrics(self.metrics) if self.finished else [], repr(self))
 
     @cached_property
     def info(self) -> dict[str, Any]:
@@ -60,12 +70,13 @@ class Run:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over everything in ``run.json`` that decides the weights: recipe, images and number of threads.
+        """SHA-256 over everything in ``run.json`` that decides the weights: recipe, images, number of threads, and the start.
 
         It is taken from the file as it is, so that a later version with more fields computes the same.
         """
         images = {name: value for name, value in self.info["data"].items() if name != "directory"}
         decisive = [self._stored["recipe"], images, self.info["hardware"].get("threads")]
+        decisive += [self.info["start_from"]["sha256"]] if "start_from" in self.info else []
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
     def check_fingerprint(self, path: Path, metadata: Mapping[str, Any]) -> None:
@@ -169,59 +180,56 @@ class Run:
             raise InputError(f"{self.directory} has no weights yet; finish it with: seesum train --resume {self.directory}")
         tensors, metadata = load_tensors(path)
         self.check_fingerprint(path, metadata)
+        changed = self.check_plugins()
         with torch.random.fork_rng(devices=[]):  # a network starts with random weights
             network = build_network(self.recipe)
         try:
             network.load_state_dict(tensors)
         except RuntimeError as error:
-            raise InputError(f"{path} does not fit the network {self.recipe.system!r}; train the run anew") from error
+            reason = f", perhaps because {changed[0]}" if changed else ""
+            raise InputError(f"{path} does not fit the network {self.recipe.system!r}{reason}; train the run anew") from error
         for name, tensor in tensors.items():
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
                 raise InputError(f"{path} holds numbers that are none, in {name}; train the run anew with a lower --lr")
         network.temperature = self.calibration.temperature
         return network.eval()
 
+    def check_plugins(self) -> list[str]:
+        """Make sure that everything in the recipe is known that is not built in, and say where its source has changed.
+
+        Returns:
+            A sentence for each source that has changed since the run was made. They have been said already.
+
+        Raises:
+            InputError: something is unknown; the sentence says how to give it. It is never imported because the run names it.
+        """
+        if not (plugins := self.info.get("plugins")):
+            return []
+        from seesum.networks.plugins import check_plugins
+
+        changed = check_plugins(plugins, str(self.directory))
+        for sentence in changed:
+            say(sentence)
+        return changed
+
     def check_turns(self, **turns: bool) -> None:
-        """Make sure that the run was started with these of ``TURNS``; the images of a run are turned as it was started.
+        """Make sure that the run was started with these of ``OPTIONS``; its images are read as they were then.
 
         Raises:
             InputError: one is given with which the run was not started.
         """
         for name, wanted in turns.items():
             if wanted and not self.info["data"].get(name):
-                raise InputError(f"{self.directory} was started without --{name}; leave it out, or start a new run")
+                flag = name.replace("_", "-")
+                raise InputError(f"{self.directory} was started without --{flag}; leave it out, or start a new run")
 
-    def load_splits(self, data: str | os.PathLike[str] | None = None) -> Splits:
-        """Load the images of the run, from where it read them or from the folder ``data``.
+    def load_splits(self, data: Dataset | str | os.PathLike[str] | None = None) -> Splits:
+        """Load the images of the run, from where it read them, from another folder of IDX files, or from a ``Dataset``.
 
         Raises:
             InputError: the data cannot be read, or is not the data that the run was made with.
         """
         return load_run_splits(self.info, self.recipe, self.directory, data)
-
-
-def load_run_splits(
-    info: Mapping[str, Any], recipe: Recipe, source: Path | str, data: str | os.PathLike[str] | None = None
-) -> Splits:
-    """Load the images that a ``run.json`` describes; ``source`` is its name in messages. See ``Run.load_splits``."""
-    stored = info["data"]
-    folder = data if data is not None else stored["directory"]
-    # a run on the embedded MNIST has nothing to turn, and an exported network forgets the folder of its data
-    turns = {} if folder is None else {name: bool(stored.get(name)) for name in TURNS}
-    dataset = read_mnist(folder, **turns)
-    if dataset.sha256 != info["data"]["sha256"]:
-        raise InputError(f"the data is not what {source} was made with (its SHA-256 differs); give that data with --data")
-    return split_images(dataset, recipe)
-
-
-def list_shipped() -> list[str]:
-    """Return the names of the networks that come with the package."""
-    return sorted(path.parent.name for path in SHIPPED.glob("*/run.json"))
-
-
-def names_shipped(source: str | os.PathLike[str]) -> bool:
-    """Return whether a text is the name of a shipped network, which wins over a file or folder of that name."""
-    return isinstance(source, str) and source in list_shipped()
 
 
 def find_run(source: str | os.PathLike[str] | Run | None = None) -> Run:

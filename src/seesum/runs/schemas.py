@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, NotRequired, TypedDict
 
 from seesum.base.errors import InputError
+from seesum.base.references import Plugin
 from seesum.base.schema import check_kind
 
 Share = Annotated[float, (0, 1)]
@@ -22,12 +23,14 @@ class Evaluation(TypedDict):
 
 
 class Data(TypedDict):
-    """Where a run read its images, what their files hold, and how they were turned."""
+    """Where a run read its images, what their files hold, and how they were read."""
 
     directory: str | None
+    """A folder or a file; None for the embedded MNIST and for arrays."""
     sha256: dict[str, str]
     invert: NotRequired[bool]
     transpose: NotRequired[bool]
+    as_is: NotRequired[bool]
 
 
 class Hardware(TypedDict):
@@ -47,6 +50,15 @@ class Versions(TypedDict):
     torch: str
 
 
+class StartInfo(TypedDict):
+    """The network that a fine-tuned run started from."""
+
+    run: str
+    """The name of a shipped network, or the path of a run."""
+    sha256: str
+    """Of the file of its weights."""
+
+
 class RunInfo(TypedDict):
     """``run.json``. ``Recipe.from_dict`` checks the recipe."""
 
@@ -59,6 +71,8 @@ class RunInfo(TypedDict):
     command: str
     started: str
     is_teacher: NotRequired[bool]
+    plugins: NotRequired[list[Plugin]]
+    start_from: NotRequired[StartInfo]
 
 
 class Metrics(TypedDict):
@@ -83,6 +97,9 @@ class Metrics(TypedDict):
     system: str
     adder: str
     held_out_sum_accuracy: NotRequired[Share]
+    kept_epoch: NotRequired[Count]
+    start_both_accuracy: NotRequired[Share]
+    start_loss: NotRequired[float]
 
 
 class CalibrationValues(TypedDict):

@@ -5,11 +5,15 @@ Read the files in this order:
 - ``losses.py``: the losses of digit and sum, and how they are combined
 - ``optimisers.py``: Adam, AdamW, SGD and Muon
 - ``schedules.py``: how the learning rate changes
+- ``choosing.py``: which weights a fine-tuned network ends with
 - ``state.py``: everything that changes in training, and its checkpoint
 - ``distillation.py``: teachers, from which a network learns instead of the labels
 - ``tracking.py``: the metrics of each step
+- ``evaluating.py``: the metrics after each epoch, and at the end
+- ``events.py``: TensorBoard's event files
+- ``watching.py``: the user's function, which is told of each epoch, and the log
 - ``start.py``: check a recipe and make its run directory
 - ``loop.py``: the training loop
 
-Add a loss, an optimiser or a schedule in the file of that name, as an entry of its dictionary.
+Add a loss, an optimiser, a schedule or a log in the file of that name, as an entry of its dictionary.
 """

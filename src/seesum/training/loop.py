@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from seesum.base.devices import resolve_device, use_cudnn
@@ -24,14 +23,17 @@ from seesum.base.progress import Progress, say
 from seesum.data.batches import Batches
 from seesum.data.idx import LabelledImages
 from seesum.data.splits import Splits
-from seesum.measuring.evaluation import compute_metrics, predict_every_addend
-from seesum.networks.network import Network, count_parameters
+from seesum.networks.network import Network
 from seesum.runs.provenance import compare_machine
 from seesum.runs.run import Run
+from seesum.runs.starts import reopen_start
+from seesum.training.choosing import Kept
 from seesum.training.distillation import Teachers, list_teachers
+from seesum.training.evaluating import evaluate_run, evaluate_state, summarise_epoch
 from seesum.training.losses import compute_loss
 from seesum.training.state import State, list_checkpoints, preserve_rng_state
 from seesum.training.tracking import STEP_METRICS, StepResults, describe_epoch, describe_metrics
+from seesum.training.watching import Watchers
 
 
 def train_epoch(
@@ -72,7 +74,7 @@ def train_epoch(
     return results.to_rows(state.step, state.epoch + 1)
 
 
-def train_run(run: Run, splits: Splits, device_name: str, quiet: bool = False) -> Run:
+def train_run(run: Run, splits: Splits, device_name: str, quiet: bool = False, watchers: Watchers | None = None) -> Run:
     """Train what ``run.json`` says, from its checkpoint if it has one, and write weights and metrics to the run directory.
 
     The clock (``train_seconds``) starts with uint8 images in memory and stops after the last step, teachers included.
@@ -83,6 +85,7 @@ def train_run(run: Run, splits: Splits, device_name: str, quiet: bool = False) -
         splits: the images that the recipe trains on, chooses by and is tested on.
         device_name: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         quiet: show no progress.
+        watchers: the user's function and log, for the network but not for its teachers.
 
     Raises:
         InputError: another process trains the run, its files are damaged or of another run, its directory cannot be written
@@ -90,33 +93,40 @@ def train_run(run: Run, splits: Splits, device_name: str, quiet: bool = False) -
         JobError: loss or weights became infinite or not a number.
     """
     check_file(run.directory / "metrics.json")
+    watchers = watchers or Watchers()
     refusal = f"{run.directory} is being trained by another process; wait until that has ended"
     with end_as_interrupted(), hold_folder(run.directory, refusal):
         if run.finished:
             return run  # by the process that had the lock until now
         try:
-            _train_and_evaluate(run, splits, resolve_device(device_name), quiet)
-        except KeyboardInterrupt:
-            if not quiet:
+            _train_and_evaluate(run, splits, resolve_device(device_name), quiet, watchers)
+        except BaseException as error:
+            if watchers.ended(error) and not quiet:
                 say(f"go on with: seesum train --resume {run.directory} (a study: with the same command)")
             raise
     return run
 
 
-def _train_and_evaluate(run: Run, splits: Splits, device: torch.device, quiet: bool) -> None:
+def _train_and_evaluate(run: Run, splits: Splits, device: torch.device, quiet: bool, watchers: Watchers) -> None:
     change = compare_machine(run, device.type)
     if change and not quiet:
         say(change)
     teachers = list_teachers(run)
     for teacher in teachers:
         if not teacher.trained:
-            train_network(teacher, splits, device, quiet, student=run)
-    state = train_network(run, splits, device, quiet, teachers)
-    write_json(run.directory / "metrics.json", _evaluate_run(state, splits, run.info["evaluation"]["test"]))
+            train_network(teacher, splits, device, quiet, Watchers(), student=run)
+    state = train_network(run, splits, device, quiet, watchers, teachers)
+    write_json(run.directory / "metrics.json", evaluate_run(state, splits, run.info["evaluation"]["test"]))
 
 
 def train_network(
-    run: Run, splits: Splits, device: torch.device, quiet: bool, teachers: Sequence[Run] = (), student: Run | None = None
+    run: Run,
+    splits: Splits,
+    device: torch.device,
+    quiet: bool,
+    watchers: Watchers,
+    teachers: Sequence[Run] = (),
+    student: Run | None = None,
 ) -> State:
     """Train one network, from its checkpoint if it has one, and write the files of its epochs and its weights.
 
@@ -125,6 +135,7 @@ def train_network(
         splits: as in ``train_run``.
         device: where it is trained.
         quiet: show no progress.
+        watchers: are told of every epoch, and may stop the training.
         teachers: trained networks, from which it learns instead of the labels.
         student: where this network is a teacher, the run that learns from it.
 
@@ -133,7 +144,8 @@ def train_network(
         JobError: loss or weights became infinite or not a number.
     """
     recipe, whole = run.recipe, student or run
-    monitor = {name: part for name, part in splits.by_name.items() if name in run.info["evaluation"]["monitor"]}
+    names = [*run.info["evaluation"]["monitor"], *["validation"] * ("start_from" in run.info)]
+    monitor = {name: part for name, part in splits.by_name.items() if name in names}
     with preserve_rng_state(device), use_cudnn(tf32=recipe.precision != "fp32"):
         torch.manual_seed(recipe.seed)
         clock = time.perf_counter()
@@ -141,31 +153,42 @@ def train_network(
         batches = Batches(splits.train, recipe, device, state.generator)
         loaded = Teachers([_load_teacher(one, device) for one in teachers], recipe, state.generator) if teachers else None
         state.seconds = time.perf_counter() - clock + sum(one.read_rows("history.csv")[-1]["train_seconds"] for one in teachers)
-        history, steps = _restore(state, run, quiet)
-        with Progress(_describe_job(run, whole, splits), recipe.epochs * batches.count_steps(), quiet) as progress:
+        history, steps = _restore(state, run, splits, quiet)
+        job, planned = _describe_job(run, whole, splits), recipe.epochs * batches.count_steps()
+        with watchers.watching(run, history, steps), Progress(job, planned, quiet) as progress:
             try:
-                while state.epoch < recipe.epochs:
+                while state.epoch < recipe.epochs and not state.stopped:
                     clock = time.perf_counter()
                     rows, means = train_epoch(state, batches, progress, loaded)
                     state.seconds += time.perf_counter() - clock
                     state.epoch += 1
                     _refuse_divergence(state, means["loss"], is_teacher=student is not None)
-                    history.append(_summarise_epoch(state, means, monitor))
+                    history.append(summarise_epoch(state, means, monitor))
                     steps += rows
-                    _keep_epoch(state, run, history, steps, progress)
-            except KeyboardInterrupt:
-                progress.stop()
-                progress.note(f"stopped; {state.epoch} of {recipe.epochs} epochs are kept in {run.directory}")
+                    state.offer_weights(history[-1])
+                    _keep_epoch(state, run, history, steps, progress, watchers)
+                    with preserve_rng_state(device):
+                        state.stopped = watchers.tell(history[-1], rows, recipe.epochs)
+                    if state.stopped:
+                        state.save(run)
+            except BaseException as error:
+                if watchers.ended(error):
+                    progress.stop()
+                    progress.note(f"stopped; {state.epoch} of {recipe.epochs} epochs are kept in {run.directory}")
                 raise
+        _end_training(state, run, splits, quiet)
         with state.averaged() as network:
             save_tensors(run.weights, network.state_dict(), {"run": run.fingerprint})
     return state
 
 
-def _restore(state: State, run: Run, quiet: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _restore(state: State, run: Run, splits: Splits, quiet: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Load the checkpoint, and return the rows of its epochs and steps, as text. Without one, write the first."""
+    resumed = any(path.is_file() for path in list_checkpoints(run))
+    if not resumed:
+        _take_start(state, run, splits.validation, quiet)
     state.check_room(run)
-    if any(path.is_file() for path in list_checkpoints(run)):
+    if resumed:
         note = state.load(run)
     else:
         note = f"{run.directory} has no checkpoint any more; starting anew" if (run.directory / "history.csv").is_file() else ""
@@ -174,6 +197,36 @@ def _restore(state: State, run: Run, quiet: bool) -> tuple[list[dict[str, Any]],
         say(note)
     history = _read_first_rows(run.directory / "history.csv", "epoch", state.epoch)
     return history, _read_first_rows(run.directory / "steps.csv", "step", state.step)
+
+
+def _take_start(state: State, run: Run, validation: LabelledImages | None, quiet: bool) -> None:
+    """Put the weights of the start into a network that is fine-tuned, and measure them where there are validation images."""
+    start = reopen_start(run)
+    if start is None:
+        return
+    state.take_weights(start.load_weights())
+    if start.calibrated and not quiet:
+        say(f"the calibration of {start.name} does not hold for new weights and is not taken over; see: seesum calibrate")
+    if validation is not None:
+        state.kept = Kept.of_start(state.network.state_dict(), evaluate_state(state, validation))
+
+
+def _end_training(state: State, run: Run, splits: Splits, quiet: bool) -> None:
+    """Go back to the best weights of a network that was fine-tuned, and say what was kept or how early the training ended."""
+    notes = []
+    if state.stopped:
+        notes.append(f"on_epoch has stopped the training after {state.epoch} of {state.recipe.epochs} epochs")
+    if state.kept:
+        assert splits.validation is not None
+        state.take_weights(state.kept.weights)
+        notes.append(state.kept.describe(run.info["start_from"]["run"], len(splits.validation.digits)))
+    elif "start_from" in run.info:
+        notes.append(
+            f"no images were held out, so the last weights are kept, better than {run.info['start_from']['run']} or not"
+        )
+    if not quiet:
+        for note in notes:
+            say(note)
 
 
 def _read_first_rows(path: Path, name: str, count: int) -> list[dict[str, Any]]:
@@ -191,11 +244,19 @@ def _read_first_rows(path: Path, name: str, count: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _keep_epoch(state: State, run: Run, history: list[dict[str, Any]], steps: list[dict[str, Any]], progress: Progress) -> None:
+def _keep_epoch(
+    state: State,
+    run: Run,
+    history: list[dict[str, Any]],
+    steps: list[dict[str, Any]],
+    progress: Progress,
+    watchers: Watchers,
+) -> None:
     write_csv(run.directory / "steps.csv", steps)
     write_csv(run.directory / "history.csv", history)
-    if state.recipe.epochs > 1:
+    if state.recipe.epochs > 1 or watchers.on_epoch:
         state.save(run)
+    if state.recipe.epochs > 1:
         progress.note(describe_epoch(history[-1]))
     progress.update(state.step, describe_metrics([history[-1][name] for name in STEP_METRICS]))
 
@@ -222,34 +283,3 @@ def _describe_job(run: Run, whole: Run, splits: Splits) -> str:
     recipe = run.recipe
     job = f"{recipe.system}, {recipe.epochs} epoch{'s' * (recipe.epochs > 1)} of {len(splits.train.digits):,} images"
     return job if run is whole else f"teacher {run.directory.name} of {len(whole.recipe.teachers)}: {job}"
-
-
-def _evaluate_run(state: State, splits: Splits, test: bool) -> dict[str, Any]:
-    recipe = state.recipe
-    labelled, name = splits.evaluation_images(test)
-    return {
-        "evaluated_on": name,
-        **_evaluate(state, labelled),
-        "parameters": count_parameters(state.network),
-        "train_seconds": state.seconds,
-        "epochs": recipe.epochs,
-        "seed": recipe.seed,
-        "system": recipe.system,
-        "adder": recipe.adder,
-    }
-
-
-def _evaluate(state: State, labelled: LabelledImages) -> dict[str, float | int]:
-    with state.averaged() as network:
-        probabilities = predict_every_addend(network, labelled.images, state.recipe, state.device)
-    if not np.isfinite(probabilities.sum_p).all():  # weights that are numbers may be too large to compute with
-        raise JobError(f"the answers stopped being numbers in epoch {state.epoch}; train with a smaller --lr")
-    return compute_metrics(probabilities, labelled, state.recipe)
-
-
-def _summarise_epoch(state: State, means: dict[str, float], monitor: dict[str, LabelledImages]) -> dict[str, Any]:
-    row: dict[str, Any] = {"epoch": state.epoch, "train_seconds": state.seconds, **means}
-    for split, labelled in monitor.items():
-        metrics = _evaluate(state, labelled)
-        row |= {f"{split}_{name}": metrics[name] for name in STEP_METRICS}
-    return row

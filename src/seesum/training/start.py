@@ -12,11 +12,13 @@ from seesum.base.registry import look_up
 from seesum.data.idx import Dataset
 from seesum.data.operations import find_held_out
 from seesum.data.samples import ADDEND_STRATEGIES
+from seesum.data.sources import Data
 from seesum.data.splits import Splits, split_images
 from seesum.networks.systems import find_system
 from seesum.runs.creation import create_run
 from seesum.runs.provenance import describe_origin
 from seesum.runs.run import Run
+from seesum.runs.starts import Start
 from seesum.training.losses import LOSSES
 from seesum.training.state import State
 
@@ -24,29 +26,33 @@ from seesum.training.state import State
 def start_run(
     recipe: Recipe,
     dataset: Dataset,
-    data: PathLike | None,
+    data: Data | None,
     device: str,
     out: PathLike | None,
     test: bool = False,
     monitor: tuple[str, ...] = ("validation",),
+    start: Start | None = None,
 ) -> tuple[Run, Splits]:
     """Make a new run directory, after all that can be wrong has been checked; returns the run and its images.
 
     Args:
         recipe: its precision is resolved.
         dataset: the images, from the folder ``data`` or embedded.
-        data: the folder of the images, stored so that the run finds them again; None for the embedded MNIST.
+        data: what the user gave; a path is stored, so that the run finds the images again. None for the embedded MNIST.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         out: the run directory; None for a new one under ``runs``.
         test: under ``split="validate"``, report the test images rather than the validation images.
         monitor: the splits to evaluate after every epoch: ``validation`` (where the run has it), ``test`` or both.
+        start: the network whose weights are fine-tuned; None for new weights.
 
     Raises:
-        InputError: a recipe that cannot be trained, or a directory that cannot be made.
+        InputError: a recipe that cannot be trained, weights that cannot be read, or a directory that cannot be made.
     """
     check_recipe(recipe)
+    if start is not None:
+        start.load_weights()
     splits = split_images(dataset, recipe)
-    return create_run(recipe, describe_origin(recipe, dataset, data, device, test, monitor), out), splits
+    return create_run(recipe, describe_origin(recipe, dataset, data, device, test, monitor, start), out), splits
 
 
 def check_recipe(recipe: Recipe) -> None:

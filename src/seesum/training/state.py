@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from seesum.base.registry import look_up
 from seesum.networks.network import Network
 from seesum.networks.systems import build_network
 from seesum.runs.run import Run
+from seesum.training.choosing import Kept
 from seesum.training.optimisers import build_optimiser
 from seesum.training.schedules import SCHEDULES
 
@@ -28,14 +29,33 @@ class State:
         """Build the network with new weights from torch's global generator, which the caller has seeded."""
         self.recipe, self.device = recipe, device
         self.network: Network = build_network(recipe).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if not any(parameter.requires_grad for parameter in self.network.parameters()):
+            raise InputError(
+                f"{recipe.system} with the adder {recipe.adder} has nothing to train; give a network with parameters"
+            )
         if recipe.batch_size == 1 and any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.network.modules()):
             raise InputError(f"{recipe.system} normalises over its batch, so a batch size of 1 cannot train; use 2 or more")
         self.optimiser = build_optimiser(self.network, recipe)
         self.schedule = look_up(SCHEDULES, recipe.schedule, "schedule")
         self.generator = torch.Generator().manual_seed(recipe.seed)
         self.average = {k: v.clone() for k, v in self.network.state_dict().items()} if recipe.ema_decay else {}
+        self.kept: Kept | None = None
+        """The best weights so far, where the network is fine-tuned and has validation images."""
+        self.stopped = False
+        """Whether the user's function has stopped the training."""
         self.epoch = self.step = 0
         self.seconds = 0.0
+
+    def take_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Put weights into the network, and start their average anew."""
+        self.network.load_state_dict(weights)
+        self.average = {name: value.clone() for name, value in self.network.state_dict().items()} if self.average else {}
+
+    def offer_weights(self, row: Mapping[str, Any]) -> None:
+        """Keep the weights of the epoch with this row of ``history.csv``, if they are the best so far."""
+        if self.kept:
+            with self.averaged() as network:
+                self.kept.offer(self.epoch, network.state_dict(), row["validation_loss"], row["validation_both_accuracy"])
 
     def update_average(self) -> None:
         """Move the averaged weights towards the network's; counters are copied.
@@ -68,8 +88,9 @@ class State:
         newest, before = list_checkpoints(run)
         if newest.is_file():
             newest.replace(before)
-        counters = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds}
-        save_tensors(newest, self._gather(), {**counters, "run": run.fingerprint})
+        counters = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds, "run": run.fingerprint}
+        counters |= {"kept": self.kept.numbers} if self.kept else {}
+        save_tensors(newest, self._gather(), counters | ({"stopped": True} if self.stopped else {}))
 
     def check_room(self, run: Run) -> None:
         """Make sure that the files of the whole training can be written: two checkpoints, and the final weights.
@@ -107,6 +128,8 @@ class State:
         """Return all tensors of the state by name."""
         tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
         tensors |= {f"average.{name}": value for name, value in self.average.items()}
+        if self.kept:
+            tensors |= {f"kept.{name}": value for name, value in self.kept.weights.items()}
         for index, entry in enumerate(self.optimiser.state):
             tensors |= {f"optimiser.{index}.{name}": value for name, value in entry.items()}
         tensors |= {"generator.batches": self.generator.get_state(), "generator.torch": torch.get_rng_state()}
@@ -119,7 +142,7 @@ class State:
     def _restore(self, run: Run, path: Path, tensors: dict[str, Tensor], counters: dict[str, Any]) -> None:
         """Take over what a checkpoint holds."""
         run.check_fingerprint(path, counters)
-        groups: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimiser": {}, "generator": {}}
+        groups: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "kept": {}, "optimiser": {}, "generator": {}}
         try:
             for name, tensor in tensors.items():
                 group, _, rest = name.partition(".")
@@ -130,6 +153,8 @@ class State:
                 # fused kernels walk storage, not indices: a copy into place keeps the memory layout of the weight
                 self.optimiser.state[int(index)][key].copy_(tensor)
             self.average = {name: value.to(self.device) for name, value in groups["average"].items()}
+            if groups["kept"]:
+                self.kept = Kept({name: value.to(self.device) for name, value in groups["kept"].items()}, counters["kept"])
             self.generator.set_state(groups["generator"]["batches"])
             torch.set_rng_state(groups["generator"]["torch"])
             if self.device.type == "cuda" and "device" in groups["generator"]:
@@ -137,6 +162,7 @@ class State:
             elif self.device.type == "mps" and "device" in groups["generator"]:
                 torch.mps.set_rng_state(groups["generator"]["device"])
             self.epoch, self.step, self.seconds = counters["epoch"], counters["step"], counters["seconds"]
+            self.stopped = counters.get("stopped", False)
         except (RuntimeError, LookupError, ValueError, TypeError) as error:
             raise InputError(f"{path} does not fit the network {self.recipe.system!r}; train the run anew") from error
 
