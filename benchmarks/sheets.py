@@ -9,11 +9,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from seesum.base.files import make_folder
+from seesum.base.style import LIGHT
 from seesum.reading.decoding import decode_picture
 from seesum.reading.pictures import PictureError
 from seesum.reading.preprocessing import prepare_picture
 from seesum.reading.reader import Reader
-from seesum.showing.style import LIGHT
 from simulation import EVERYDAY, Shown, find_sources, simulate
 from trials import Trial, ask_readers
 

@@ -36,7 +36,7 @@ from seesum.base.recipe import Recipe
 from seesum.cli.output import print_rows
 from seesum.data.batches import normalise
 from seesum.data.idx import Dataset, LabelledImages
-from seesum.data.operations import OPERATIONS, draw_addends
+from seesum.data.operations import draw_addends, find_operation
 from seesum.measuring.evaluation import compute_metrics, predict_every_addend
 from seesum.networks.network import Network
 from seesum.networks.system import Result
@@ -119,7 +119,7 @@ class PicturesWithAddends(TorchDataset[tuple[Tensor, int, int, int]]):
     def __init__(self, labelled: LabelledImages, recipe: Recipe) -> None:
         """Convert the images to PIL images."""
         self.pictures = [Image.fromarray(image) for image in labelled.images]
-        self.digits, self.recipe, self.operation = labelled.digits, recipe, OPERATIONS[recipe.operation]
+        self.digits, self.recipe, self.operation = labelled.digits, recipe, find_operation(recipe.operation)
         self.rng = np.random.default_rng(recipe.seed)
 
     def __len__(self) -> int:

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seesum.base.errors import InputError
+from seesum.reading.answer import Answer
 from seesum.reading.pictures import PictureError
 from seesum.reading.preprocessing import Prepared
-from seesum.reading.reader import Answer, Reader
+from seesum.reading.reader import Reader
 from seesum.runs.provenance import origin_columns
 from seesum.runs.run import Run, find_run
 from simulation import Shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -42,6 +43,13 @@ def test_speed_of_published_systems(tmp_path: Path) -> None:
 def test_start(tmp_path: Path) -> None:
     printed = run_script(tmp_path, "start.py", "--rounds", "1")
     assert "predict, torch" in printed
+    assert not list(tmp_path.iterdir()), "a trial stores nothing"
+
+
+@pytest.mark.slow
+def test_formulas(tmp_path: Path) -> None:
+    printed = run_script(tmp_path, "formulas.py", "--images", "6000", "--first", "1")
+    assert re.search(r"abs\(d - a\) +10 +100 ", printed), "ten answers, and each of the 100 cells is right"
     assert not list(tmp_path.iterdir()), "a trial stores nothing"
 
 

@@ -17,7 +17,8 @@ import pytest
 from conftest import start_server
 from seesum.base.files import read_csv
 from seesum.networks.systems import SYSTEMS
-from seesum.runs.run import SHIPPED, Run
+from seesum.runs.run import Run
+from seesum.runs.shipped import SHIPPED
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "results" / "README.md", ROOT / "docs" / "reading.md"]
@@ -55,6 +56,12 @@ def place(tmp_path_factory: pytest.TempPathFactory, small_run: Run, small_data: 
     return place
 
 
+def make_small(verb: str, data: Path) -> list[str]:
+    """Return the options that make a command small."""
+    small = SMALL.get(verb, [])
+    return [*small, "--data", str(data)] if verb in ("study", "reproduce", "compare") else small
+
+
 def list_commands() -> list[Any]:
     """Return every command. Those that only results/README.md shows are long versions of the others, and are marked slow."""
     short = find_commands("seesum ", DOCUMENTS[:2])
@@ -69,10 +76,7 @@ def test_command(line: str, command: Any, place: Path, small_data: Path, monkeyp
         with start_server(*(word for word in words[1:] if word != "--open")) as server:
             assert b"seesum" in urlopen(server.address).read()
         return
-    small = SMALL.get(words[0], [])
-    if words[0] in ("study", "reproduce", "compare"):
-        small = [*small, "--data", str(small_data)]
-    done = command(*words, *small)
+    done = command(*words, *make_small(words[0], small_data))
     assert done.code == 0, done.err
     assert done.out.strip()
 

@@ -54,6 +54,7 @@ def look_around() -> dict[str, Any]:
     }
 
 
+MY_NETS = THREE.with_name("my_nets.py")
 FUNCTIONS: dict[str, Callable[[seesum.Run, Path], Any]] = {
     "train": lambda _, data: seesum.train("squeeze", data=data, plot=False, summary=True, **QUICK),
     "study": lambda _, data: seesum.study("fast", seeds=1, data=data, plot=False, **QUICK),
@@ -68,10 +69,14 @@ FUNCTIONS: dict[str, Callable[[seesum.Run, Path], Any]] = {
     "report": lambda run, data: seesum.report(run, data=data),
     "export": lambda run, _: seesum.export(run, to="model.onnx"),
     "systems": lambda *_: seesum.systems(),
+    "load_data": lambda _, data: seesum.load_data(data),
     "load_mnist": lambda _, data: seesum.load_mnist(data),
     "Reader": lambda run, _: seesum.Reader.load(run)(str(THREE), add=7),
     "Reader of a file": lambda *_: seesum.Reader.load("fast")(str(THREE), add=7),
-    "load_network": lambda run, _: run.load_network(),
+    "load_network": lambda run, _: seesum.load_network(run),
+    "datasets": lambda _, data: seesum.datasets(data)[0][0],
+    "register": lambda *_: seesum.register(str(MY_NETS)),
+    "train my own": lambda _, data: seesum.train(f"{MY_NETS}:MINE", data=data, plot=False, **QUICK),
 }
 
 

@@ -11,10 +11,17 @@ if TYPE_CHECKING:
     from seesum.base.errors import InputError as InputError, JobError as JobError
     from seesum.base.recipe import Augmentation as Augmentation, Recipe as Recipe
     from seesum.data.idx import Dataset as Dataset, LabelledImages as LabelledImages, load_mnist as load_mnist
+    from seesum.data.operations import OPERATIONS as OPERATIONS, Operation as Operation
     from seesum.networks.adders import ADDERS as ADDERS
+    from seesum.networks.contract import Adder as Adder, Output as Output
+    from seesum.networks.plugins import register as register
+    from seesum.networks.system import System as System
     from seesum.networks.systems import SYSTEMS as SYSTEMS
+    from seesum.reading.answer import Answer as Answer
+    from seesum.reading.datasets import load_data as load_data
+    from seesum.reading.own_loop import datasets as datasets, load_network as load_network
     from seesum.reading.pictures import PictureError as PictureError
-    from seesum.reading.reader import Answer as Answer, Reader as Reader
+    from seesum.reading.reader import Reader as Reader
     from seesum.runs.run import Run as Run
     from seesum.studies.seeds import Study as Study
     from seesum.verbs.calibrate import calibrate as calibrate
@@ -32,24 +39,33 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "ADDERS": "networks.adders",
-    "Answer": "reading.reader",
+    "Adder": "networks.contract",
+    "Answer": "reading.answer",
     "Augmentation": "base.recipe",
     "Dataset": "data.idx",
     "InputError": "base.errors",
     "JobError": "base.errors",
     "LabelledImages": "data.idx",
+    "OPERATIONS": "data.operations",
+    "Operation": "data.operations",
+    "Output": "networks.contract",
     "PictureError": "reading.pictures",
     "Reader": "reading.reader",
     "Recipe": "base.recipe",
     "Run": "runs.run",
     "SYSTEMS": "networks.systems",
     "Study": "studies.seeds",
+    "System": "networks.system",
     "calibrate": "verbs.calibrate",
     "compare": "verbs.compare",
+    "datasets": "reading.own_loop",
     "evaluate": "verbs.evaluate",
     "export": "verbs.export",
+    "load_data": "reading.datasets",
     "load_mnist": "data.idx",
+    "load_network": "reading.own_loop",
     "predict": "verbs.predict",
+    "register": "networks.plugins",
     "report": "verbs.report",
     "reproduce": "verbs.reproduce",
     "serve": "verbs.serve",

@@ -78,7 +78,7 @@ def test_train_evaluate_predict_show_report(command: Any, small_data: Path) -> N
     assert "addend" in command("evaluate").out
     assert command("evaluate", directory).code == 0
 
-    pictures = [str(path) for path in sorted((ROOT / "examples").iterdir())]
+    pictures = [str(path) for path in sorted((ROOT / "examples").glob("*.[jp][pn]g"))]
     predicted = command("predict", *pictures, "--add", 7, "--json").json["predictions"]
     assert [row["addend"] for row in predicted] == [7] * len(pictures)
     assert all(len(row["sum_probabilities"]) == 19 for row in predicted)

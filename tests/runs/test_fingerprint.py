@@ -15,7 +15,8 @@ from seesum.base.files import load_tensors, save_tensors
 from seesum.base.locks import hold_folder
 from seesum.base.recipe import Recipe
 from seesum.runs.creation import create_run
-from seesum.runs.run import Run, list_shipped
+from seesum.runs.run import Run
+from seesum.runs.shipped import list_shipped
 
 REFUSED = r"\.safetensors was made with another recipe, other images or another number of threads than run\.json says"
 

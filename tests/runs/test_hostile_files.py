@@ -14,7 +14,8 @@ import torch
 
 from seesum.base.errors import InputError
 from seesum.base.files import load_tensors, save_tensors
-from seesum.runs.run import SHIPPED, Run
+from seesum.runs.run import Run
+from seesum.runs.shipped import SHIPPED
 
 STRANGE: list[Any] = [None, True, -1, 0, 7, 1.5, float("nan"), 10**400, "", "x" * 300, [], [1, "a"], {}, {"a": {"b": 1}}]
 

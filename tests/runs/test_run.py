@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,20 @@ def test_weights_missing_damaged_or_of_another_network(small_run: Run, tmp_path:
     save_tensors(tmp_path / "weights.safetensors", {"encoder.0.weight": torch.zeros(2)})
     with pytest.raises(InputError, match="does not fit"):
         Run(tmp_path).load_network()
+
+
+def test_a_run_prints_as_one_short_line(small_run: Run, tmp_path: Path) -> None:
+    assert repr(small_run) == f"Run({small_run.directory})"
+    assert repr(find_run("hand")) == "Run(hand)"
+    assert repr(Run(tmp_path)) == f"Run({tmp_path}, not finished)"
+
+
+def test_a_notebook_shows_the_metrics_of_a_run(small_run: Run, tmp_path: Path) -> None:
+    page, metrics = small_run._repr_html_(), small_run.metrics
+    assert re.findall(r"<td>(\w+)<td>([\d.]+%)<td>", page) == [
+        (output, f"{metrics[f'{output}_accuracy']:.2%}") for output in ("digit", "sum", "both")
+    ]
+    assert f"{metrics['sum_ece']:.2%}" in page
+    odd = tmp_path / "<b>"
+    odd.mkdir()
+    assert "&lt;b&gt;, not finished" in Run(odd)._repr_html_()

@@ -20,7 +20,7 @@ from seesum.networks.system import Published, PublishedFigure
 from seesum.networks.systems import SYSTEMS
 from seesum.runs.run import Run
 from seesum.studies.comparisons import count_steps_to, list_conditions
-from seesum.studies.seeds import compute_spread, find_result
+from seesum.studies.seeds import STUDY_METRICS, Study, compute_spread, find_result
 from seesum.studies.tables import append_row
 from seesum.training import loop as training
 from seesum.verbs import study as study_verb
@@ -99,7 +99,7 @@ def test_a_study_does_not_take_the_runs_of_another_network(
 ) -> None:
     seesum.study("fast", seeds=1, data=small_data, out=tmp_path, **QUICK)
     changed = replace(SYSTEMS["fast"], features=SYSTEMS["tiny"].features, build_encoder=SYSTEMS["tiny"].build_encoder)
-    monkeypatch.setitem(SYSTEMS, "fast", changed)  # as editing its file does
+    monkeypatch.setitem(SYSTEMS._built_in, "fast", changed)  # as editing its file does
     with pytest.raises(InputError, match="does not fit the network 'fast'"):
         seesum.study("fast", seeds=1, data=small_data, out=tmp_path, **QUICK)
 
@@ -166,7 +166,7 @@ def test_reproduce_best_and_last(elsewhere: Path, small_data: Path, monkeypatch:
         PublishedFigure("digit", "last", 98.0),
         PublishedFigure("sum", 3, 96.0, on="train"),
     )
-    monkeypatch.setitem(seesum.SYSTEMS, "logit", replace(shorter, published=Published(figures)))
+    monkeypatch.setitem(seesum.SYSTEMS._built_in, "logit", replace(shorter, published=Published(figures)))
     rows = seesum.reproduce("logit", data=small_data, seeds=2, out="results", quiet=True).rows
     assert [(row["output"], row["on"], row["epoch"], row["published"]) for row in rows] == [
         *(("sum", "test", "best", "97.00"), ("digit", "test", "last", "98.00"), ("sum", "train", "3", "96.00")),
@@ -267,3 +267,12 @@ def test_conditions_of_all_images_keep_their_recipes() -> None:
 def test_steps_to_an_accuracy() -> None:
     assert count_steps_to(np.array([0.1, 0.5, 0.9, 0.8, 0.95]), 0.9) == 3
     assert count_steps_to(np.array([0.1, 0.5]), 0.9) is None
+
+
+def test_a_study_prints_as_one_short_line_and_as_a_table(small_run: Run) -> None:
+    study = Study(Path("runs/one"), (small_run, small_run))
+    assert repr(study) == "Study(runs/one, 2 runs)"
+    page = study._repr_html_()
+    accuracy = f"{small_run.metrics['sum_accuracy']:.2%}"
+    assert f"<td>sum accuracy<td>{accuracy}<td>0.00%<td>{accuracy} to {accuracy}" in page
+    assert page.count("<tr>") == 1 + len(STUDY_METRICS)

@@ -20,6 +20,7 @@ from seesum.cli.calibrate import calibrate
 from seesum.cli.compare import compare
 from seesum.cli.evaluate import evaluate
 from seesum.cli.export import export
+from seesum.cli.options import add_plugin_option
 from seesum.cli.predict import predict
 from seesum.cli.report import report
 from seesum.cli.reproduce import reproduce
@@ -60,7 +61,7 @@ def _top(
 
 
 for _command in (train, evaluate, predict, calibrate, show, report, export, study, reproduce, compare, serve, systems):
-    app.command()(_command)
+    app.command()(add_plugin_option(_command))
 
 
 def main() -> None:

@@ -6,18 +6,22 @@ from typing import Annotated, Any
 
 import typer
 
-from seesum.cli.options import Data, Device, Invert, Json, Seeds, Transpose, add_recipe_options
+from seesum.cli.options import AsIs, Data, Device, Invert, Json, Seeds, Transpose, add_recipe_options
 from seesum.cli.output import print_json, print_rows
 
 
 @add_recipe_options("epochs", "images")
 def compare(
     adders: Annotated[list[str] | None, typer.Argument(metavar="ADDER...", help="Adders to compare. Default: all.")] = None,
+    encoder: Annotated[
+        str | None, typer.Option(metavar="SYSTEM", help="The system whose encoder every adder gets. Default: fast.")
+    ] = None,
     seeds: Seeds = 5,
     device: Device = "auto",
     data: Data = None,
     invert: Invert = False,
     transpose: Transpose = False,
+    as_is: AsIs = False,
     out: Annotated[
         str | None, typer.Option(metavar="DIR", help="Folder for adders.csv and pictures. Default: results, or runs/trial.")
     ] = None,
@@ -29,7 +33,16 @@ def compare(
     import seesum
 
     result = seesum.compare(
-        *(adders or []), seeds=seeds, data=data, invert=invert, transpose=transpose, out=out, device=device, **fields
+        *(adders or []),
+        encoder=encoder,
+        seeds=seeds,
+        data=data,
+        invert=invert,
+        transpose=transpose,
+        as_is=as_is,
+        out=out,
+        device=device,
+        **fields,
     )
     if as_json:
         print_json({"folder": str(result.folder), "rows": result.rows})

@@ -13,7 +13,10 @@ from seesum.base.errors import InputError
 from seesum.base.recipe import Recipe
 from seesum.base.settings import FLAGS, parse_changes
 
-System = Annotated[str | None, typer.Argument(help="A system (see: seesum systems). Default: fast.", show_default=False)]
+System = Annotated[
+    str | None,
+    typer.Argument(help="A system (see: seesum systems), or one of yours: FILE.py:NAME or MODULE:NAME. Default: fast."),
+]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run directory, the name of a shipped network, or latest.")]
 OwnRunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run directory, or latest.")]
 SourceArgument = Annotated[
@@ -28,8 +31,10 @@ SourceOption = Annotated[
     str | None,
     typer.Option("--run", metavar="RUN", help="A run directory, the name of a shipped network, an ONNX file, or latest."),
 ]
-Data = Annotated[str | None, typer.Option(metavar="DIR", help="Folder of IDX files. Default: the embedded MNIST.")]
-RunData = Annotated[str | None, typer.Option(metavar="DIR", help="Folder of IDX files. Default: the data of the run.")]
+OWN_DATA = "Images of your own: a folder of pictures or IDX files, a CSV, .npz or Parquet file"
+Data = Annotated[str | None, typer.Option(metavar="PATH", help=f"{OWN_DATA}. Default: the embedded MNIST.")]
+RunData = Annotated[str | None, typer.Option(metavar="PATH", help=f"{OWN_DATA}. Default: the data of the run.")]
+AsIs = Annotated[bool, typer.Option("--as-is", help="The pictures in --data are 28x28 already: do not prepare them.")]
 Invert = Annotated[bool, typer.Option("--invert", help="The images in --data are black ink on white: turn them.")]
 Transpose = Annotated[bool, typer.Option("--transpose", help="Rows and columns of --data are exchanged: turn them.")]
 Device = Annotated[str, typer.Option(help="auto (a GPU if there is one), cpu, cuda or mps.")]
@@ -37,6 +42,30 @@ Seeds = Annotated[int, typer.Option(metavar="N", help="Number of seeds: train wi
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change any other field of the recipe.")]
 Test = Annotated[bool, typer.Option("--test", help="With --split validate: evaluate on the test images.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+def add_plugin_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command with the option ``--plugin``, which makes systems, adders and operations of the user known first."""
+    help_ = "Make your systems, adders and operations known: FILE.py or MODULE, or one of them with :NAME. May be repeated."
+    option = typer.Option("--plugin", metavar="FILE.py", help=help_)
+    parameter = inspect.Parameter(
+        "plugin", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[list[str] | None, option]
+    )
+    signature = inspect.signature(command, eval_str=True)
+
+    @wraps(command)
+    def wrapped(*given: Any, plugin: list[str] | None = None, **named: Any) -> None:
+        if plugin:
+            from seesum.networks.plugins import register
+
+            for reference in plugin:
+                register(reference)
+        command(*given, **named)
+
+    parameters = [*signature.parameters.values(), parameter]
+    wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {one.name: one.annotation for one in parameters}
+    return wrapped
 
 
 def add_recipe_options(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

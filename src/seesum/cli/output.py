@@ -28,14 +28,11 @@ def print_path(what: str, path: Path, as_json: bool) -> None:
 
 def print_metrics(metrics: dict[str, Any]) -> None:
     """Print accuracies with intervals, losses and calibration errors of a run."""
-    from seesum.measuring.metrics import wilson_interval
+    from seesum.measuring.metrics import METRICS, list_metrics
 
-    table = make_table(f"{metrics['system']}, {metrics['evaluated_on']} images", "accuracy", "95 % interval", "loss", "ECE")
-    for output in ("digit", "sum", "both"):
-        share = metrics[f"{output}_accuracy"]
-        low, high = wilson_interval(share, metrics["images"])
-        rest = (f"{metrics[f'{output}_loss']:.4f}", f"{metrics[f'{output}_ece']:.2%}") if output != "both" else ("", "")
-        table.add_row(output, f"{share:.2%}", f"{low:.2%} to {high:.2%}", *rest)
+    table = make_table(f"{metrics['system']}, {metrics['evaluated_on']} images", *METRICS[1:])
+    for row in list_metrics(metrics):
+        table.add_row(*row)
     print_table(table)
     typer.echo(
         f"{metrics['images']:,} images x 10 addends; {metrics['parameters']:,} parameters; trained in "

@@ -27,7 +27,7 @@ def predict(
         str | None, typer.Option(metavar="FILE", help="PNG, SVG, PDF or JPEG file for the steps from picture to answer.")
     ] = None,
     data: Annotated[
-        str | None, typer.Option(metavar="DIR", help="With --random: folder of the run's own data, if it has moved.")
+        str | None, typer.Option(metavar="PATH", help="With --random: the run's own data, if it has moved.")
     ] = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first picture that cannot be read.")] = False,
     as_json: Json = False,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from seesum.cli.options import Data, Device, Invert, Json, Transpose, add_recipe_options
+from seesum.cli.options import AsIs, Data, Device, Invert, Json, Transpose, add_recipe_options
 from seesum.cli.output import print_json, print_rows
 
 
@@ -20,6 +20,7 @@ def reproduce(
     data: Data = None,
     invert: Invert = False,
     transpose: Transpose = False,
+    as_is: AsIs = False,
     out: Annotated[
         str | None, typer.Option(metavar="DIR", help="Folder for the results. Default: results, or runs/trial.")
     ] = None,
@@ -31,7 +32,15 @@ def reproduce(
     import seesum
 
     result = seesum.reproduce(
-        *(systems or []), seeds=seeds, data=data, invert=invert, transpose=transpose, out=out, device=device, **fields
+        *(systems or []),
+        seeds=seeds,
+        data=data,
+        invert=invert,
+        transpose=transpose,
+        as_is=as_is,
+        out=out,
+        device=device,
+        **fields,
     )
     if as_json:
         print_json({"folder": str(result.folder), "rows": result.rows})

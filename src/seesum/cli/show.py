@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from seesum.cli.options import Invert, Json, RunData, RunOption, Transpose
+from seesum.cli.options import AsIs, Invert, Json, RunData, RunOption, Transpose
 from seesum.cli.output import print_path
 
 
@@ -19,9 +19,12 @@ def show(
     data: RunData = None,
     invert: Invert = False,
     transpose: Transpose = False,
+    as_is: AsIs = False,
     as_json: Json = False,
 ) -> None:
     """Draw samples or a learned addition table. Samples are those of each split, with their sums."""
     import seesum
 
-    print_path("picture", seesum.show(what, run=run, plot=plot, data=data, invert=invert, transpose=transpose), as_json)
+    print_path(
+        "picture", seesum.show(what, run=run, plot=plot, data=data, invert=invert, transpose=transpose, as_is=as_is), as_json
+    )

@@ -8,6 +8,7 @@ import typer
 
 from seesum.base.settings import FLAGS
 from seesum.cli.options import (
+    AsIs,
     Data,
     Device,
     Invert,
@@ -35,6 +36,7 @@ def study(
     data: Data = None,
     invert: Invert = False,
     transpose: Transpose = False,
+    as_is: AsIs = False,
     device: Device = "auto",
     out: Annotated[
         str | None, typer.Option(metavar="DIR", help="Directory of the study. Default: a directory under runs.")
@@ -47,9 +49,10 @@ def study(
     from dataclasses import asdict
 
     import seesum
-    from seesum.networks.systems import DEFAULT_SYSTEM, find_system
+    from seesum.networks.plugins import resolve_system
+    from seesum.networks.systems import DEFAULT_SYSTEM
 
-    changes = gather_changes(find_system(system or DEFAULT_SYSTEM).recipe, fields, change)
+    changes = gather_changes(resolve_system(system, DEFAULT_SYSTEM).recipe, fields, change)
     finished = seesum.study(
         system,
         seeds=seeds,
@@ -57,6 +60,7 @@ def study(
         data=data,
         invert=invert,
         transpose=transpose,
+        as_is=as_is,
         device=device,
         out=out,
         test=test,

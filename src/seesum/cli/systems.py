@@ -14,4 +14,5 @@ def systems(as_json: Json = False) -> None:
     if as_json:
         print_json({"systems": rows})
         return
-    print_rows(rows, *rows[0])
+    foreign = any(row["from"] != "seesum" for row in rows)
+    print_rows(rows, *(name for name in rows[0] if foreign or name != "from"))

@@ -11,12 +11,13 @@ import torch
 from numpy.typing import NDArray
 
 from seesum.base.errors import InputError
-from seesum.base.registry import look_up
-from seesum.data.operations import OPERATIONS
+from seesum.base.progress import say
+from seesum.data.operations import BUILT_IN
 from seesum.data.splits import count_images
 from seesum.networks.adders import ADDERS, build_adder
+from seesum.networks.contract import Adder
 from seesum.networks.network import count_parameters
-from seesum.networks.systems import find_system
+from seesum.networks.plugins import resolve_adder
 from seesum.studies.seeds import Study, compute_spread
 
 ENCODER = "fast"
@@ -49,7 +50,7 @@ def list_conditions(adder: str, images: int | None = None) -> dict[str, dict[str
     other operation.
     """
     conditions = {name_share(share, images): _take_share(share, images) | SHARES[share] for share in SHARES}
-    others = [name for name in OPERATIONS if name != "add"] if ADDERS[adder].compares_operations else []
+    others = [name for name in BUILT_IN if name != "add"] if ADDERS[adder].compares_operations else []
     whole = _take_share(100, images)
     return conditions | {
         name: whole | changes for name, changes in {**HELD_OUT, **{name: {"operation": name} for name in others}}.items()
@@ -81,15 +82,14 @@ def count_compared(images: str, available: int) -> int | None:
     return None if images == "all" else count
 
 
-def find_adders(names: tuple[str, ...]) -> list[str]:
-    """Return the names of the adders to compare: the given ones, or all of them.
+def find_adders(names: tuple[str | type[Adder], ...]) -> list[str]:
+    """Return the names of the adders to compare: the given ones, or all that work with any encoder.
 
     Raises:
         InputError: a name is unknown.
     """
-    for name in names:
-        look_up(ADDERS, name, "adder")
-    return list(names) or list(ADDERS)
+    found = [resolve_adder(name) for name in names]
+    return found or [name for name, adder in ADDERS.load_all(say).items() if adder.takes_any_encoder]
 
 
 def compare_study(adder: str, condition: str, study: Study) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def compare_study(adder: str, condition: str, study: Study) -> dict[str, Any]:
     row["steps_to_90_percent"] = "" if None in steps else f"{statistics.fmean(s for s in steps if s is not None):.0f}"
     network = study.runs[0].load_network()
     row["adder_parameters"] = count_parameters(network.adder)
-    row["adder_microseconds"] = f"{measure_cost(adder):.0f}"
+    row["adder_microseconds"] = f"{measure_cost(adder, network.adder.features):.0f}"
     row["evaluated_on"] = metrics[0]["evaluated_on"]
     names = ("settings", "train_seconds_median", "date", "commit", "processor", "threads", "python", "torch", "precision")
     return row | {name: study_row[name] for name in names}
@@ -133,15 +133,14 @@ def count_steps_to(trace: NDArray[np.float64], accuracy: float) -> int | None:
     return int(reached[0]) + 1 if len(reached) else None
 
 
-def measure_cost(name: str, batch: int = 128, tries: int = 200) -> float:
+def measure_cost(name: str, width: int, batch: int = 128, tries: int = 200) -> float:
     """Measure the median time in microseconds of an adder's forward and backward pass for one batch.
 
-    The adder gets random features of the width that the encoder of ``fast`` gives.
+    The adder gets random features of this width.
     """
-    system = find_system(ENCODER)
-    adder = build_adder(name, system.features, OPERATIONS["add"])
+    adder = build_adder(name, width, BUILT_IN["add"])
     generator = torch.Generator().manual_seed(0)
-    features = torch.randn(batch, system.features, generator=generator, requires_grad=True)
+    features = torch.randn(batch, width, generator=generator, requires_grad=True)
     logits = torch.randn(batch, 10, generator=generator, requires_grad=True)
     addend = torch.randint(0, 10, (batch,), generator=generator)
     seconds = []

@@ -15,9 +15,11 @@ from typing import Any
 from seesum.base.compatibility import downgrade_study
 from seesum.base.environment import undo_import_effects
 from seesum.base.errors import InputError
+from seesum.base.markup import format_table
 from seesum.base.recipe import Recipe
 from seesum.base.settings import format_change
-from seesum.data.idx import TURNS
+from seesum.data.embedded import CANONICAL_SHA256
+from seesum.data.idx import OPTIONS
 from seesum.networks.system import System
 from seesum.networks.systems import find_system
 from seesum.runs.names import RUNS
@@ -53,6 +55,19 @@ class Study:
         metrics = [run.metrics for run in self.runs]
         most = {name: 1.0 if name.endswith("accuracy") else math.inf for name in STUDY_METRICS}
         return {name: compute_spread([float(values[name]) for values in metrics], most[name]) for name in STUDY_METRICS}
+
+    def __repr__(self) -> str:
+        """Return one short line."""
+        return f"Study({self.directory}, {len(self.runs)} runs)"
+
+    def _repr_html_(self) -> str:
+        """Return mean and spread of each metric as a table, for a notebook."""
+        rows = []
+        for name, spread in self.spreads.items():
+            digits = ".2%" if name.endswith("accuracy") else ".4g"
+            interval = f"{spread.low:{digits}} to {spread.high:{digits}}"
+            rows.append((name.replace("_", " "), f"{spread.mean:{digits}}", f"{spread.std:{digits}}", interval))
+        return format_table(("metric", "mean", "standard deviation", "95 % interval of the mean"), rows, repr(self))
 
     def to_row(self) -> dict[str, Any]:
         """Return a row for a file in ``results/``: hardware, versions, recipe, n, means, standard deviations and seconds."""
@@ -101,9 +116,11 @@ def find_study_directory(recipe: Recipe, data: Mapping[str, Any], device: str, e
     """
     values = {**recipe.to_dict(), "seed": None}
     old_recipe, old_evaluation = downgrade_study(values, evaluation)
-    turns = [turn for turn in TURNS if data.get(turn)]  # a study of images as they lie keeps the name it always had
-    old = _name_study(recipe.system, [old_recipe, data["directory"], device, old_evaluation, *turns])
-    return old if old.is_dir() else _name_study(recipe.system, [values, data["directory"], device, evaluation, *turns])
+    options = [name for name in OPTIONS if data.get(name)]  # a study of images as they lie keeps the name it always had
+    arrays = data["directory"] is None and data["sha256"] != CANONICAL_SHA256
+    place = data["sha256"] if arrays else data["directory"]
+    old = _name_study(recipe.system, [old_recipe, place, device, old_evaluation, *options])
+    return old if old.is_dir() else _name_study(recipe.system, [values, place, device, evaluation, *options])
 
 
 def _name_study(system: str, settings: list[Any]) -> Path:
@@ -121,13 +138,15 @@ def check_membership(run: Run, recipe: Recipe, data: Mapping[str, Any], evaluati
         evaluation: what the study evaluates, as in ``run.json``.
 
     Raises:
-        InputError: the run has another recipe, other data or other images to evaluate, or its weights do not fit the
-            network that its system has now.
+        InputError: the run has another recipe, other data or other images to evaluate; it was fine-tuned, or stopped before
+            its last epoch; or its weights do not fit the network that its system has now.
     """
     differences = {
         "was made with another recipe": run.recipe != recipe,
         "was made with other data": run.info["data"] != data,
         "measures other images": run.info["evaluation"] != evaluation,
+        "started from other weights": "start_from" in run.info,
+        "was stopped earlier": run.finished and run.metrics["epochs"] != recipe.epochs,
     }
     for difference, found in differences.items():
         if found:

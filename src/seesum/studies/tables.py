@@ -78,7 +78,7 @@ def _hold(path: Path) -> AbstractContextManager[None]:
     return hold_folder(check_file(path).parent, refusal, PATIENCE)
 
 
-def choose_folder(out: PathLike | None, data: PathLike | None, changes: Mapping[str, Any]) -> Path:
+def choose_folder(out: PathLike | None, data: object, changes: Mapping[str, Any]) -> Path:
     """Return the folder for results: ``out`` if given, ``runs/trial`` for other data or changed recipes, else ``results``.
 
     A trial must not replace the results of the unchanged recipes.

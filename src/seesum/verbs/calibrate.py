@@ -14,11 +14,16 @@ from seesum.base.files import PathLike, check_file, write_json
 from seesum.base.locks import hold_folder
 from seesum.base.recipe import Recipe
 from seesum.data.idx import LabelledImages
-from seesum.data.operations import OPERATIONS
+from seesum.data.operations import find_operation
+from seesum.data.sources import Data
 from seesum.measuring.calibration import Calibration, choose_threshold, compute_coverage, fit_temperature
 from seesum.measuring.evaluation import compute_metrics, predict_every_addend
 from seesum.measuring.metrics import Probabilities, compute_pair_metrics
-from seesum.reading.preprocessing import BlankError, prepare_picture
+from seesum.reading.datasets import load_splits
+from seesum.reading.labelled import list_class_folders
+from seesum.reading.pictures import PictureError
+from seesum.reading.preparing import prepare_all
+from seesum.reading.preprocessing import BlankError
 from seesum.reading.reader import Reader
 from seesum.runs.names import LATEST
 from seesum.runs.run import Run, find_run, refuse_shipped
@@ -34,7 +39,7 @@ def calibrate(
     twin: PathLike | Run,
     pictures: PathLike | None = None,
     target: float | None = None,
-    data: PathLike | None = None,
+    data: Data | None = None,
 ) -> dict[str, Any]:
     """Set the temperature and the confidence threshold of a run. Answers below the threshold are marked unsure.
 
@@ -70,7 +75,7 @@ def calibrate(
     if not 0 < target < 1:
         raise InputError(f"the target is {target}; expected a share of right answers between 0 and 1, such as 0.999")
     metrics = calibrated.metrics
-    labelled, split = calibrated.load_splits(data).evaluation_images(test=metrics["evaluated_on"] == "test")
+    labelled, split = load_splits(calibrated, data).evaluation_images(test=metrics["evaluated_on"] == "test")
     calibration_set = (
         _take_validation(twin_run, data) if pictures is None else _prepare_folder(Path(pictures), Reader.load(twin_run))
     )
@@ -95,33 +100,30 @@ class _CalibrationSet(NamedTuple):
     """Number of images of each kind, including pictures that were not answered."""
 
 
-def _take_validation(twin: Run, data: PathLike | None) -> _CalibrationSet:
-    labelled, _ = twin.load_splits(data).evaluation_images(test=False)
+def _take_validation(twin: Run, data: Data | None) -> _CalibrationSet:
+    labelled, _ = load_splits(twin, data).evaluation_images(test=False)
     return _CalibrationSet(labelled, {"validation_images": len(labelled.digits)})
 
 
 def _prepare_folder(folder: Path, twin: Reader) -> _CalibrationSet:
-    """Prepare the pictures in the subfolders 0 to 9 of a folder; hidden files are ignored. The twin settles what is ink."""
-    files = [(path, digit) for digit in range(10) for path in sorted((folder / str(digit)).glob("[!.]*")) if path.is_file()]
-    if not files:
-        raise InputError(
-            f"{folder} holds no labelled pictures; put the pictures of each digit into a subfolder with its name, 0 to 9"
-        )
+    """Prepare the pictures in the subfolders 0 to 9 of a folder. The twin settles what is ink."""
+    pictures = list_class_folders(folder)
     counts, images, digits = {"pictures": 0, "pictures_without_ink": 0, "pictures_not_of_one": 0}, [], []
-    for path, digit in files:
-        try:
-            (prepared,) = twin.settle([prepare_picture(path)])
-        except BlankError:
+    for picture, result in zip(pictures, prepare_all([picture.path for picture in pictures]), strict=True):
+        if isinstance(result, BlankError):
             counts["pictures_without_ink"] += 1
             continue
+        if isinstance(result, PictureError):
+            raise result
+        (prepared,) = twin.settle([result])
         if prepared.digits_found != 1:
             counts["pictures_not_of_one"] += 1
             continue
         counts["pictures"] += 1
         images.append(prepared.image)
-        digits.append(digit)
+        digits.append(picture.digit)
     if not images:
-        raise InputError(f"none of the {len(files)} pictures in {folder} shows one digit; give pictures of digits")
+        raise InputError(f"none of the {len(pictures)} pictures in {folder} shows one digit; give pictures of digits")
     return _CalibrationSet(LabelledImages(np.stack(images), np.array(digits)), counts)
 
 
@@ -146,7 +148,7 @@ def _predict_at(network: Network, recipe: Recipe, temperature: float, labelled: 
 def _choose_calibration(twin: Run, calibration_set: _CalibrationSet, target: float) -> dict[str, Any]:
     """Choose the temperature and the confidence threshold, and measure their effect."""
     labelled, network, recipe = calibration_set.labelled, twin.load_network(), twin.recipe
-    operation = OPERATIONS[recipe.operation]
+    operation = find_operation(recipe.operation)
     before = _predict_at(network, recipe, 1.0, labelled)
     temperature = fit_temperature(before.digit_p[:, 0], labelled.digits)
     after = _predict_at(network, recipe, temperature, labelled)

@@ -11,10 +11,13 @@ from seesum.base.errors import InputError
 from seesum.base.files import PathLike, check_picture_file
 from seesum.data.idx import Digits
 from seesum.data.operations import Operation, draw_addends
+from seesum.data.sources import Data
+from seesum.reading.answer import Answer
+from seesum.reading.datasets import load_splits
 from seesum.reading.onnx_model import OnnxModel, find_run_or_model
 from seesum.reading.pictures import Picture, PictureError, Pictures, expand_patterns, list_pictures, name_picture
 from seesum.reading.preprocessing import Prepared, prepare_picture
-from seesum.reading.reader import Answer, Reader, check_addend
+from seesum.reading.reader import Reader, check_addend
 from seesum.runs.run import Run
 from seesum.showing.plots import Explanation, caption_answer, draw_explanations, draw_grid, save_figure
 
@@ -65,7 +68,7 @@ def predict(
     seed: int = 0,
     plot: PathLike | None = None,
     explain: PathLike | None = None,
-    data: PathLike | None = None,
+    data: Data | None = None,
     failures: list[Failure] | None = None,
 ) -> list[Prediction]:
     """Answer pictures of digits, or random test images.
@@ -80,8 +83,8 @@ def predict(
             Wrong answers are red.
         explain: picture file with a row for each picture: its preparation steps, the ink that counts most for the answer, and
             the probabilities of both outputs.
-        data: with ``random``, folder of the images of a network that was trained on your own data. It is only needed if that
-            folder has moved.
+        data: with ``random``, the images of a network that was trained on your own data, as in ``train``. They are only needed
+            if they have moved, or were arrays.
         failures: a list to which the pictures that cannot be read are appended. The others are then answered all the same;
             None stops at the first one.
 
@@ -122,7 +125,7 @@ def _check_arguments(
     random: int | None,
     seed: int,
     explain: PathLike | None,
-    data: PathLike | None,
+    data: Data | None,
 ) -> None:
     if bool(pictures) == (random is not None):
         raise InputError("give either pictures or --random with a number of test images, and not both")
@@ -155,8 +158,8 @@ def _prepare_pictures(pictures: list[Picture], add: int | str | None, failures: 
     return _Inputs(names, prepared, np.full(len(prepared), addend), [None] * len(prepared))
 
 
-def _sample_test_images(found: Run | OnnxModel, count: int, add: int | str | None, seed: int, data: PathLike | None) -> _Inputs:
-    test, rng = found.load_splits(data).test, np.random.default_rng(seed)
+def _sample_test_images(found: Run | OnnxModel, count: int, add: int | str | None, seed: int, data: Data | None) -> _Inputs:
+    test, rng = load_splits(found, data).test, np.random.default_rng(seed)
     if count > len(test.digits):
         raise InputError(f"--random is {count}, but there are {len(test.digits):,} test images; give a smaller number")
     rows = rng.choice(len(test.digits), count, replace=False)
@@ -170,7 +173,7 @@ def _caption(prediction: Prediction, operation: Operation) -> tuple[str, bool]:
     answer, addend = prediction.answer, prediction.addend
     predicted, truth = (answer.digit, answer.sum), None
     if prediction.digit is not None:
-        truth = (prediction.digit, int(operation.compute(np.array(prediction.digit), np.array(addend))))
+        truth = (prediction.digit, operation.compute(prediction.digit, addend))
     caption = caption_answer(operation, addend, predicted, truth)
     if truth is None:
         caption += f"\n{answer.confidence:.1%}" + ", unsure" * answer.unsure

@@ -9,9 +9,10 @@ from seesum.base.environment import with_own_torch_settings
 from seesum.base.errors import InputError
 from seesum.base.files import PathLike, check_picture_file
 from seesum.base.registry import look_up
-from seesum.data.idx import load_mnist
-from seesum.data.operations import OPERATIONS
+from seesum.data.operations import find_operation
+from seesum.data.sources import Data
 from seesum.data.splits import preview_samples, split_images
+from seesum.reading.datasets import load_data, load_splits
 from seesum.runs.names import LATEST
 from seesum.runs.run import Run, find_run
 from seesum.showing.plots import SHOWN_SAMPLES, draw_samples, draw_table, save_figure
@@ -26,9 +27,10 @@ def show(
     *,
     run: PathLike | Run | None = None,
     plot: PathLike | None = None,
-    data: PathLike | None = None,
+    data: Data | None = None,
     invert: bool = False,
     transpose: bool = False,
+    as_is: bool = False,
 ) -> Path:
     """Draw ``samples`` (a row for each split, with sums) or ``table`` (the learned addition table), and return the file.
 
@@ -37,37 +39,37 @@ def show(
         run: a Run, the name of a shipped network, a run directory or ``latest``. None for the newest run. If there is no
             run, ``samples`` shows the training data of the default system.
         plot: picture file (.png, .svg, .pdf or .jpg); None for ``samples.png`` or ``table.png`` in the current directory.
-        data: for ``samples``, folder of the images of a run that was trained on your own data. It is only needed if that
-            folder has moved.
-        invert, transpose: turn the images of ``data``, as in ``train``, where there is no run. A run's are turned anyway.
+        data: for ``samples``, the images of a run that was trained on your own data, as in ``train``. They are only needed if
+            they have moved, or were arrays.
+        invert, transpose, as_is: as in ``train``, where there is no run. A run's images are read as when it was made.
 
     Raises:
         InputError: ``what`` is another word, the run does not exist, or its adder has no table.
     """
     draw = look_up({"samples": _draw_samples, "table": _draw_table}, what, "picture")
     target = check_picture_file(plot if plot is not None else f"{what}.png")
-    return save_figure(draw(run, data, invert=invert, transpose=transpose), target)
+    return save_figure(draw(run, data, invert=invert, transpose=transpose, as_is=as_is), target)
 
 
-def _draw_samples(run: PathLike | Run | None, data: PathLike | None, **turns: bool) -> Figure:
+def _draw_samples(run: PathLike | Run | None, data: Data | None, **options: bool) -> Figure:
     from seesum.networks.systems import DEFAULT_SYSTEM, find_system
 
     try:
         found = find_run(LATEST if run is None else run)
-        found.check_turns(**turns)
-        recipe, splits = found.recipe, found.load_splits(data)
+        found.check_turns(**options)
+        recipe, splits = found.recipe, load_splits(found, data)
     except InputError:
         if run is not None:
             raise
         recipe = find_system(DEFAULT_SYSTEM).recipe
-        splits = split_images(load_mnist(data, **turns), recipe)
-    return draw_samples(preview_samples(splits, recipe, SHOWN_SAMPLES), splits.sizes, OPERATIONS[recipe.operation])
+        splits = split_images(load_data(data, **options), recipe)
+    return draw_samples(preview_samples(splits, recipe, SHOWN_SAMPLES), splits.sizes, find_operation(recipe.operation))
 
 
-def _draw_table(run: PathLike | Run | None, data: PathLike | None, **turns: bool) -> Figure:
+def _draw_table(run: PathLike | Run | None, data: Data | None, **options: bool) -> Figure:
     from seesum.networks.tables import TableAdder
 
-    given = [*["data"] * (data is not None), *(name for name, wanted in turns.items() if wanted)]
+    given = [*["data"] * (data is not None), *(name.replace("_", "-") for name, wanted in options.items() if wanted)]
     if given:
         raise InputError(f"a table is plotted without images; leave --{given[0]} out")
     found = find_run(LATEST if run is None else run)
@@ -76,4 +78,4 @@ def _draw_table(run: PathLike | Run | None, data: PathLike | None, **turns: bool
         raise InputError(
             f"{found.directory} has the adder {found.recipe.adder}, which holds no table; train with --adder table"
         )
-    return draw_table(adder.tabulate().detach().numpy(), OPERATIONS[found.recipe.operation])
+    return draw_table(adder.tabulate().detach().numpy(), find_operation(found.recipe.operation))
