@@ -13,6 +13,7 @@ from torch import Tensor, nn
 import seesum
 from seesum.base.errors import InputError
 from seesum.base.recipe import Recipe
+from seesum.networks.network import count_parameters, describe_layers
 from seesum.networks.plugins import resolve_system
 from seesum.networks.systems import build_network
 
@@ -96,6 +97,29 @@ class Broken(nn.Module):
 
 def fail(image: Tensor) -> Tensor:
     return image @ image.new_zeros(3, 3)
+
+
+def test_the_table_of_layers_has_every_parameter_of_any_module() -> None:
+    """Attention never calls its last layer, a GRU gives a tuple, and one layer may be used twice."""
+
+    class Odd(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attention = nn.TransformerEncoderLayer(28, 2, 16, batch_first=True)
+            self.gru, self.twice = nn.GRU(28, 12, batch_first=True), nn.Linear(12, 12)
+            self.scale = nn.Parameter(torch.ones(12))
+
+        def forward(self, image: Tensor) -> Tensor:
+            rows, _ = self.gru(self.attention(image.squeeze(1)))
+            result: Tensor = self.scale * self.twice(self.twice(rows[:, -1]))
+            return result
+
+    network = build_network(resolve_system(Odd, "").recipe)
+    layers = {layer.name: layer for layer in describe_layers(network)}
+    assert sum(layer.parameters for layer in layers.values()) == count_parameters(network)
+    assert layers["encoder.gru"].shape == (28, 12)
+    assert layers["encoder.twice"].uses == 2
+    assert layers["encoder.attention.self_attn"].parameters == 4 * 28 * 28 + 4 * 28
 
 
 @pytest.mark.parametrize(

@@ -85,17 +85,16 @@ def _find_tensor(result: Any) -> Tensor | None:
 def describe_layers(network: Network) -> list[Layer]:
     """List the layers of a network in the order in which they compute.
 
-    A module that contains others has a row only if it holds parameters itself or is the adder. Its row counts only the
-    parameters that it holds itself.
+    A module that contains others has a row only if it holds parameters itself or is the adder. Its row counts the parameters
+    that it holds itself, and those of modules inside it that it never calls, as attention does with its last layer.
     """
     layers: dict[str, Layer] = {}
 
     def record(name: str, module: nn.Module, result: Any) -> None:
         tensor = _find_tensor(result.sum_logp if isinstance(result, Output) else result)
-        parameters = sum(p.numel() for p in module.parameters(recurse=False) if p.requires_grad)
         kind = str(module) if not list(module.children()) else type(module).__name__
         uses = layers[name].uses + 1 if name in layers else 1
-        layers[name] = Layer(name, kind, () if tensor is None else tuple(tensor.shape[1:]), parameters, uses)
+        layers[name] = Layer(name, kind, () if tensor is None else tuple(tensor.shape[1:]), 0, uses)
 
     hooks = [
         module.register_forward_hook(lambda m, _, result, name=name: record(name, m, result))
@@ -109,6 +108,12 @@ def describe_layers(network: Network) -> list[Layer]:
     network.train(was_training)
     for hook in hooks:
         hook.remove()
+    for name, parameter in network.named_parameters():
+        owner = name.rpartition(".")[0]
+        while owner and owner not in layers:
+            owner = owner.rpartition(".")[0]
+        layer = layers.get(owner, Layer(owner, type(network).__name__, (), 0, 1))
+        layers[owner] = layer._replace(parameters=layer.parameters + parameter.numel() * parameter.requires_grad)
     return list(layers.values())
 
 

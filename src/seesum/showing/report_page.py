@@ -177,14 +177,23 @@ def describe_images(source: dict[str, Any]) -> str:
     return f"The images and digits were read from the folder <code>{_escape(source['directory'])}</code>{turned}."
 
 
+def _name_sources(run: Run) -> str:
+    """Return a sentence for each thing in the recipe that is not built in, with the place that it came from."""
+    given = [one for one in run.info.get("plugins", []) if one["reference"]]
+    return "".join(
+        f"The {_escape(one['kind'])} {_escape(one['name'])} comes from {_escape(one['reference'])}. " for one in given
+    )
+
+
 def _network(data: ReportData) -> str:
     recipe = data.run.recipe
     layers = describe_layers(data.network)
     rows = [(layer.name, layer.kind, "\u00a0x\u00a0".join(map(str, layer.shape)), f"{layer.parameters:,}") for layer in layers]
+    summary = (one := find_system(recipe.system).summary) and f" ({_escape(one)})"
     paragraphs = (type(data.network.adder).__doc__ or "").split("\n\n")
     explanation = "".join(f"<p>{_mark_code(_escape(' '.join(text.split())))}</p>" for text in paragraphs)
     return (
-        f"<p>System <code>{_escape(recipe.system)}</code> ({_escape(find_system(recipe.system).summary)}). The network has "
+        f"<p>System <code>{_escape(recipe.system)}</code>{summary}. {_name_sources(data.run)}The network has "
         f"{data.run.metrics['parameters']:,} trainable parameters.</p>"
         f"{format_table(('layer', 'type', 'output shape', 'parameters'), rows)}"
         f"<p><b>How the two inputs are combined.</b> This is the job of the adder <code>{_escape(recipe.adder)}</code>:</p>"
