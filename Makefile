@@ -1,11 +1,12 @@
 # make        set up .venv and do the main job: train, evaluate, read sample images, say where to look
 # make test   run the tests                       make test-slow   the long ones
-# make check  format, lint, types, tests          make clean       remove .venv and what was built
+# make check  format, lint, types, tests          make test-long   those that take a minute or more, before a release
+# make clean  remove .venv and what was built
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: all test test-slow check lint format clean
+.PHONY: all test test-slow test-long check lint format clean
 
 all: .venv/.ready
 	@$(BIN)/python -m seesum train fast
@@ -34,8 +35,11 @@ test: .venv/.ready-dev
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-slow: .venv/.ready-dev
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "slow and not alone"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "slow and not alone and not long"
 	$(BIN)/python -m pytest -m alone
+
+test-long: .venv/.ready-dev
+	$(BIN)/python -m pytest -n auto --dist worksteal -m long
 
 lint: .venv/.ready-dev
 	$(BIN)/ruff format --check

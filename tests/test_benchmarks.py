@@ -34,6 +34,7 @@ def test_speed(words: tuple[str, ...], tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_speed_of_published_systems(tmp_path: Path) -> None:
     printed = run_script(tmp_path, "speed.py", "published", "--systems", "wide", "--images", "100", "--rounds", "1")
     assert "wide: " in printed
@@ -97,6 +98,7 @@ def test_photos_as_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_photos(tmp_path: Path) -> None:
     shared: dict[str, Any] = {"split": "validate", "images": "1000", "plot": False, "quiet": True}
     run = seesum.train("fast", out=tmp_path / "run", **shared)
@@ -184,6 +186,7 @@ def test_screenshots(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_contention(tmp_path: Path) -> None:
     run_script(tmp_path, "contention.py", "--rounds", "1", "--images", "1000", "--out", "rows")
     rows = read_csv(tmp_path / "rows" / "contention.csv")

@@ -27,6 +27,9 @@ from seesum.reading.onnx_model import MODEL_FILE, OnnxModel
 from seesum.runs.run import Run
 from seesum.runs.shipped import SHIPPED, list_shipped
 
+LONG = (pytest.mark.slow, pytest.mark.long)
+MANY_VIEWS = ("tiny", "micro")
+"""Systems whose graphs hold the encoder thirteen times, so that exporting takes long."""
 QUICK = (("logit", "argmax"),)
 """The pair that is always tested. All others together take minutes."""
 PAIRS = [
@@ -54,7 +57,7 @@ def build_random_network(recipe: Recipe) -> Network:
 
 @pytest.mark.parametrize(
     ("name", "adder"),
-    [pytest.param(*pair, marks=() if pair in QUICK else pytest.mark.slow) for pair in PAIRS],
+    [pytest.param(*pair, marks=() if pair in QUICK else LONG if pair[0] in MANY_VIEWS else pytest.mark.slow) for pair in PAIRS],
 )
 def test_graphs_answer_as_their_networks(name: str, adder: str, small_run: Run, images: Images) -> None:
     recipe = find_system(name).recipe.replaced({"adder": adder})
@@ -142,9 +145,7 @@ def test_the_oldest_runtime_that_is_named_reads_the_files(tmp_path: Path, mnist:
         assert json.loads(done.stdout) == [answer.sum for answer in expected], name
 
 
-@pytest.mark.parametrize(
-    "name", ["fast", pytest.param("micro", marks=pytest.mark.slow), pytest.param("hand", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("name", ["fast", pytest.param("micro", marks=LONG), pytest.param("hand", marks=pytest.mark.slow)])
 def test_opencv_runs_a_simple_graph(name: str, tmp_path: Path, mnist: Dataset) -> None:
     exported = seesum.export(name, to=tmp_path / "simple.onnx", float_images=True, simple=True)
     assert exported.largest_difference < TOLERANCE

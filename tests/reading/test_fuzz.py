@@ -18,7 +18,7 @@ from mutations import find_fault, make_mutation
 from seesum.data.rendering import render_digits
 from seesum.reading.preprocessing import prepare_picture
 
-FEW, MANY = 300, 10_000
+FEW, MORE, MANY = 300, 1_500, 10_000
 SEVEN = np.array([[1, 1, 1, 1, 1], [0, 0, 0, 0, 1], [0, 0, 0, 1, 0], [0, 0, 1, 0, 0], [0, 1, 0, 0, 0]], np.uint8)
 
 
@@ -29,14 +29,15 @@ def test_mutated_pictures(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.slow
-def test_many_mutated_pictures() -> None:
+@pytest.mark.parametrize(("first", "end"), [(FEW, MORE), pytest.param(MORE, MANY, marks=pytest.mark.long)])
+def test_many_mutated_pictures(first: int, end: int) -> None:
     """A process of its own tries them, so that the number of a picture that kills it is known."""
-    command = [sys.executable, "-W", "error", mutations.__file__, str(FEW), str(MANY)]
+    command = [sys.executable, "-W", "error", mutations.__file__, str(first), str(end)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = done.stdout.splitlines()
     assert done.returncode == 0, f"it died of the last one of {lines[-2:]}"
     assert [line for line in lines if not line.endswith(": ")] == []
-    assert len(lines) == MANY - FEW
+    assert len(lines) == end - first
     assert done.stderr == "", "no decoder writes to the terminal"
 
 
