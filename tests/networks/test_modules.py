@@ -133,6 +133,8 @@ def test_the_table_of_layers_has_every_parameter_of_any_module() -> None:
         (Whole(18), r"Whole gave \(a tensor \[2, 10\], a tensor \[2, 18\]\).*\[B, 19\]"),
         (lambda width: Encoder(width), "cannot be built without width; give a function without arguments"),
         (lambda: 7, "built 7, which is no torch"),
+        (lambda: object(), "built an? object, which is no torch"),
+        (Broken(lambda image: image.flatten(1).double()), "Broken gave float64.* expected float32"),
         (lambda: Encoder("wide"), "cannot be built .*mend it"),  # type: ignore[arg-type]
         (7, "7 is no network; expected a torch.nn.Module"),
         ("nowhere.py:MINE", "nowhere.py cannot be read"),

@@ -205,7 +205,7 @@ def test_references_lead_where_they_say(my_nets: Path) -> None:
     assert load_reference(str(my_nets))[0] is not None
     assert load_reference("my_nets.py")[0] is module, "the same content is the same module"
     assert origin.reference == "my_nets.py:MINE"
-    with pytest.raises(InputError, match=r"my_nets\.py has no YOURS; it defines Mine, MyAdder"):
+    with pytest.raises(InputError, match=r"my_nets\.py has no YOURS; it defines Mine, MyAdder, MINE"):
         load_reference("my_nets.py:YOURS")
     assert sorted(register("my_nets.py")) == ["from-file", "my-adder"]
     my_nets.write_text("raise ValueError('no')")

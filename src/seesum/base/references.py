@@ -69,7 +69,7 @@ def load_reference(text: str) -> tuple[ModuleType, Any, Origin]:
     thing: Any = module
     for part in name.split("."):
         if not hasattr(thing, part):
-            known = [one for one, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__]
+            known = [one for one, value in vars(module).items() if _is_own(module, one, value)]
             hint = f"; it defines {', '.join(known[:10])}" if known else ""
             raise InputError(f"{place} has no {name}{hint}; write it as {FORMS}")
         thing = getattr(thing, part)
@@ -112,6 +112,15 @@ def _split(text: str) -> tuple[str, str]:
     if not colon or name.endswith(".py") or "/" in name or "\\" in name:
         return text, ""
     return place, name
+
+
+def _is_own(module: ModuleType, name: str, value: Any) -> bool:
+    """Return whether a module defines a name itself, rather than importing it."""
+    if name.startswith("_") or isinstance(value, ModuleType):
+        return False
+    if inspect.isclass(value) or inspect.isroutine(value):
+        return value.__module__ == module.__name__
+    return type(value).__module__ != "__future__"
 
 
 def _load_file(place: str) -> ModuleType:

@@ -105,7 +105,7 @@ def build_checked(build: Callable[[], Any]) -> Callable[[], nn.Module]:
         except Exception as error:
             raise InputError(f"{make_name(build)} cannot be built ({shorten_error(error)}); mend it") from error
         if not isinstance(module, nn.Module):
-            raise InputError(f"{make_name(build)} built {module!r:.60}, which is no torch.nn.Module; return one")
+            raise InputError(f"{make_name(build)} built {_describe(module)}, which is no torch.nn.Module; return one")
         return module
 
     return build_module
@@ -132,6 +132,8 @@ def measure_features(encoder: nn.Module) -> int:
     if not _is_float(features) or features.ndim != 2 or len(features) != TRIED or not features.shape[1]:
         hint = "; end it with nn.Flatten()" if isinstance(features, Tensor) and features.ndim > 2 else ""
         raise InputError(f"{_name(encoder)} gave {_describe(features)} for {TRIED} images; {ENCODER_CONTRACT}{hint}")
+    if features.dtype == torch.float64:
+        raise InputError(f"{_name(encoder)} gave float64, in which its digit head cannot compute; expected float32")
     return int(features.shape[1])
 
 

@@ -5,6 +5,7 @@ A run keeps only names and where they came from. Opening it never imports anythi
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -133,7 +134,7 @@ def check_plugins(plugins: Sequence[Plugin], user: str) -> list[str]:
         registry = REGISTRIES.get(kind)
         if registry is None or name not in registry:
             place = f"came from {reference}" if reference else "was defined in an interactive session"
-            how = f"--plugin {reference}" if reference else "--plugin FILE.py:NAME"
+            how = f"--plugin {shlex.quote(reference)}" if reference else "--plugin FILE.py:NAME"
             python = f"seesum.register({reference!r})" if reference else "seesum.register(...)"
             raise InputError(
                 f"{user} uses the {kind} {name}, which {place} and is not known here; give it with {how}, or in Python with "
