@@ -1,6 +1,6 @@
 # make        set up .venv and do the main job: train, evaluate, read sample images, say where to look
 # make test   run the tests                       make test-slow   the long ones
-# make check  format, lint, types, tests          make test-long   those that take a minute or more, before a release
+# make check  format, lint, types, tests          make test-long   the longest, before a release
 # make clean  remove .venv and what was built
 
 PYTHON ?= python3

@@ -177,6 +177,7 @@ def test_beside(words: tuple[str, ...], tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_screenshots(tmp_path: Path) -> None:
     chromium = shutil.which("chromium")
     if chromium is None:

@@ -79,6 +79,7 @@ def test_fine_tuning_on_the_command_line(pictures: Path, command: Any, monkeypat
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_commands_of_the_table(elsewhere: Path, command: Any) -> None:
     _, line = find_commands("seesum ", [TUNING])
     done = command(*shlex.split(line)[1:], *make_small("train", elsewhere))

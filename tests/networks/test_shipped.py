@@ -26,13 +26,21 @@ BESIDE = {"fast-concat": {"adder"}}
 SHIPPED_NAMES = [*OURS, *BESIDE]
 LONG = ("hand", "best", "tiny", "micro")
 """Networks that take seconds on one core. They are evaluated by their ONNX files, which are four times as fast."""
+MANY_VIEWS = ("tiny", "micro")
+"""Networks that encode each image thirteen times, so that they take longest."""
 
 
 def test_our_systems_are_shipped() -> None:
     assert set(list_shipped()) == set(SHIPPED_NAMES)
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in SHIPPED_NAMES])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name in LONG) + [pytest.mark.long] * (name in MANY_VIEWS))
+        for name in SHIPPED_NAMES
+    ],
+)
 def test_stored_figures_are_what_the_weights_give(name: str, mnist: Dataset) -> None:
     run = find_run(name)
     evaluated = find_run_or_model(name) if name in LONG else run

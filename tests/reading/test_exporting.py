@@ -125,6 +125,7 @@ def test_bad_input(small_run: Run, tmp_path: Path, command: Any) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_oldest_runtime_that_is_named_reads_the_files(tmp_path: Path, mnist: Dataset) -> None:
     """This needs a separate environment, because 1.17 needs an older numpy."""
     python = tmp_path / "old" / "bin" / "python"

@@ -30,7 +30,15 @@ def test_a_run_is_killed_at_some_points(small_data: Path, tmp_path: Path) -> Non
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("job", "stride", "least"), [("train", 1, 60), ("taught", 5, 24), ("study", 3, 25), ("calibrate", 1, 12)]
+    ("job", "stride", "least"),
+    [
+        pytest.param("train", 1, 60, marks=pytest.mark.long),
+        ("train", 3, 20),
+        ("taught", 5, 24),
+        pytest.param("study", 3, 25, marks=pytest.mark.long),
+        ("study", 9, 8),
+        ("calibrate", 1, 12),
+    ],
 )
 def test_a_job_is_killed_at_every_point(small_data: Path, tmp_path: Path, job: str, stride: int, least: int) -> None:
     """Of the longest jobs every third or fifth point is tried, which is before a call as often as after one."""
