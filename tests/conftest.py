@@ -25,8 +25,12 @@ if TYPE_CHECKING:
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run in parallel, one core each, so torch must not use all cores
 
 import seesum
+from seesum.base.registry import Registry
 from seesum.cli import app as cli
 from seesum.data.idx import NAMINGS, Dataset, LabelledImages, load_mnist
+from seesum.data.operations import OPERATIONS
+from seesum.networks.adders import ADDERS
+from seesum.networks.systems import SYSTEMS
 from seesum.runs.run import Run
 
 
@@ -59,6 +63,16 @@ def usual_signals() -> None:
     for number in (getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+@pytest.fixture(autouse=True)
+def forget_registered() -> Iterator[None]:
+    """Let no test leave a system, an adder or an operation to those after it."""
+    registries: list[Registry[Any]] = [SYSTEMS, ADDERS, OPERATIONS]
+    before = [(dict(one._added), dict(one._origins)) for one in registries]
+    yield
+    for one, (added, origins) in zip(registries, before, strict=True):
+        one._added, one._origins = added, origins
 
 
 @pytest.fixture(scope="session")
