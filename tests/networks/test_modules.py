@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import seesum
+from own_modules import Encoder, Whole
 from seesum.base.errors import InputError
 from seesum.base.recipe import Recipe
 from seesum.networks.network import count_parameters, describe_layers
@@ -18,30 +19,6 @@ from seesum.networks.plugins import resolve_system
 from seesum.networks.systems import build_network
 
 SMALL: dict[str, Any] = {"images": 400, "epochs": 1, "plot": False, "quiet": True}
-
-
-class Encoder(nn.Module):
-    """An encoder of a few features."""
-
-    def __init__(self, width: int = 16) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(784, width))
-
-    def forward(self, image: Tensor) -> Tensor:
-        result: Tensor = self.layers(image)
-        return result
-
-
-class Whole(nn.Module):
-    """A network with both inputs and both outputs."""
-
-    def __init__(self, classes: int = 19) -> None:
-        super().__init__()
-        self.digit, self.sum = nn.Linear(784, 10), nn.Linear(20, classes)
-
-    def forward(self, image: Tensor, addend: Tensor) -> tuple[Tensor, Tensor]:
-        digit = self.digit(image.flatten(1))
-        return digit, self.sum(torch.cat([digit, nn.functional.one_hot(addend, 10).float()], 1))
 
 
 def build_frozen() -> nn.Module:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from torch import Tensor, nn
 
 import seesum
+from own_modules import Encoder, Whole
 from seesum.base.errors import InputError
 from seesum.base.references import load_reference
 from seesum.base.registry import make_name
@@ -53,30 +53,6 @@ class MyAdder(seesum.Adder):
 
 MINE = seesum.System(seesum.Recipe(system="from-file", adder="exact"), Mine)
 """
-
-
-class Encoder(nn.Module):
-    """An encoder of a few features."""
-
-    def __init__(self, width: int = 16) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(784, width))
-
-    def forward(self, image: Tensor) -> Tensor:
-        result: Tensor = self.layers(image)
-        return result
-
-
-class Whole(nn.Module):
-    """A network with both inputs and both outputs."""
-
-    def __init__(self, classes: int = 19) -> None:
-        super().__init__()
-        self.digit, self.sum = nn.Linear(784, 10), nn.Linear(20, classes)
-
-    def forward(self, image: Tensor, addend: Tensor) -> tuple[Tensor, Tensor]:
-        digit = self.digit(image.flatten(1))
-        return digit, self.sum(torch.cat([digit, nn.functional.one_hot(addend, 10).float()], 1))
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from torch.nn import functional
 from seesum.base.errors import InputError, shorten_error
 from seesum.base.registry import Registry, look_up
 from seesum.data.operations import ADDENDS, Operation
-from seesum.networks.contract import Adder, Output, append_addend, compute_digit_logp
+from seesum.networks.contract import Adder, Output, append_addend, compute_digit_logp, in_evaluation
 from seesum.networks.tables import DiagonalTable, LowRankTable, Table
 
 IMPOSSIBLE = -1e4
@@ -199,16 +199,13 @@ def _try_adder(adder: Adder, name: str) -> None:
     if not {"features", "num_classes"} <= vars(adder).keys():
         raise InputError(f"the adder {name} was not set up; its __init__ must call super().__init__(features, operation)")
     logits = torch.zeros(2, 10) if adder.reads_logits else None
-    was_training = adder.training
-    adder.eval()
     try:
-        with torch.no_grad():
+        with in_evaluation(adder):
             given: Any = adder(torch.zeros(2, adder.features), logits, torch.tensor([0, 9]))
     except InputError:
         raise
     except Exception as error:
         raise InputError(f"the adder {name} fails on two images ({shorten_error(error)}); mend it") from error
-    adder.train(was_training)
     shapes = [tuple(one.shape) for one in given] if isinstance(given, Output) else []
     expected = [(2, 10), (2, adder.num_classes)]
     if shapes != expected:

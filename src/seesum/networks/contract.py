@@ -6,6 +6,8 @@ Adders compute in float32, whatever the precision of the encoder.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -58,6 +60,18 @@ class Adder(nn.Module):
     def forward(self, features: Tensor, digit_logits: Tensor | None, addend: Tensor) -> Output:
         """Compute both outputs from features [B, F], digit logits [B, 10] or None, and addends [B] int64."""
         raise NotImplementedError
+
+
+@contextmanager
+def in_evaluation(module: nn.Module) -> Iterator[None]:
+    """Put a module into evaluation mode, without gradients, within a block."""
+    was_training = module.training
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        module.train(was_training)
 
 
 def compute_digit_logp(digit_logits: Tensor | None) -> Tensor:

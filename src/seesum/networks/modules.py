@@ -15,7 +15,7 @@ from seesum.base.errors import InputError, shorten_error
 from seesum.base.registry import make_name
 from seesum.data.idx import SIDE
 from seesum.data.operations import ADDENDS, Operation
-from seesum.networks.contract import Adder, Output
+from seesum.networks.contract import Adder, Output, in_evaluation
 
 TRIED = 2
 """Images in the pass that finds out what a module gives."""
@@ -45,12 +45,9 @@ class ModuleAdder(Adder):
         if features != SIDE * SIDE:
             raise InputError(f"{type(self).__name__} is a whole network and no adder for other encoders; leave it out")
         self.module = self.build_module()
-        was_training = self.module.training
-        self.module.eval()
-        with torch.no_grad():
+        with in_evaluation(self.module):
             inputs = torch.zeros(TRIED, 1, SIDE, SIDE), torch.arange(TRIED) % ADDENDS
             given = _call(self.module, "the network", *inputs)
-        self.module.train(was_training)
         shapes = [(TRIED, 10), (TRIED, self.num_classes)]
         right = isinstance(given, tuple | list) and [tuple(one.shape) if _is_float(one) else None for one in given] == shapes
         if not right:
@@ -124,11 +121,8 @@ def measure_features(encoder: nn.Module) -> int:
     Raises:
         InputError: the encoder breaks its contract.
     """
-    was_training = encoder.training
-    encoder.eval()
-    with torch.no_grad():
+    with in_evaluation(encoder):
         features = _call(encoder, "the encoder", torch.zeros(TRIED, 1, SIDE, SIDE))
-    encoder.train(was_training)
     if not _is_float(features) or features.ndim != 2 or len(features) != TRIED or not features.shape[1]:
         hint = "; end it with nn.Flatten()" if isinstance(features, Tensor) and features.ndim > 2 else ""
         raise InputError(f"{_name(encoder)} gave {_describe(features)} for {TRIED} images; {ENCODER_CONTRACT}{hint}")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from seesum.base.errors import InputError
-from seesum.networks.contract import Adder, Encoded, Output
+from seesum.networks.contract import Adder, Encoded, Output, in_evaluation
 
 
 class Network(nn.Module):
@@ -101,11 +101,9 @@ def describe_layers(network: Network) -> list[Layer]:
         for name, module in network.named_modules()
         if not list(module.children()) or list(module.parameters(recurse=False)) or isinstance(module, Adder)
     ]
-    was_training, device = network.training, next(network.parameters()).device
-    network.eval()
-    with torch.no_grad():
+    device = next(network.parameters()).device
+    with in_evaluation(network):
         network(torch.zeros(1, 1, 28, 28, device=device), torch.zeros(1, dtype=torch.int64, device=device))
-    network.train(was_training)
     for hook in hooks:
         hook.remove()
     for name, parameter in network.named_parameters():
