@@ -1,9 +1,9 @@
-"""Draw the plots in results/ and docs/ again: from stored rows and with shipped networks, without training anything.
+"""Draw the plots in results/ and docs/pictures/ again: from stored rows and with shipped networks, without training anything.
 
     python benchmarks/pictures.py
 
 This makes frontier.png (of systems.csv and public.csv), published.png and adders.png (of the CSV files of their names) in
-results/, and answers.png, samples.png, steps.png and table.png in docs/. Look at them.
+results/, and answers.png, samples.png, steps.png and table.png in docs/pictures/. Look at them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from seesum.showing.charts import draw_comparison, draw_frontier, draw_published
 from seesum.showing.plots import save_figure
 from seesum.studies.seeds import find_result
 
-RESULTS, DOCS = Path("results"), Path("docs")
+RESULTS, DOCS = Path("results"), Path("docs/pictures")
 
 
 def draw_results() -> None:

@@ -1,4 +1,4 @@
-"""Make the screenshots of the page in docs/: run `seesum serve`, and write digits with the mouse in chromium.
+"""Make the screenshots of the page in docs/pictures/: run `seesum serve`, and write digits with the mouse in chromium.
 
     python benchmarks/screenshots.py
 
@@ -74,7 +74,7 @@ def take_shot(page: Page, shot: Shot, target: Path) -> None:
 def main() -> None:
     """Parse the command line, and make all screenshots."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", default="docs", help="folder for the screenshots")
+    parser.add_argument("--out", default="docs/pictures", help="folder for the screenshots")
     parser.add_argument("--chromium", default="/usr/bin/chromium", help="path of chromium")
     arguments = parser.parse_args()
     with sync_playwright() as playwright:

@@ -1,6 +1,6 @@
 """Show the synthetic images that training adds to MNIST: a row for each digit with all its glyphs, then non-digits.
 
-    python benchmarks/synthetic.py                     # writes docs/synthetic.png
+    python benchmarks/synthetic.py                     # writes docs/pictures/synthetic.png
     python benchmarks/synthetic.py synthetic.png --seed 1
 
 Look at the picture after every change of glyphs. Images that a person would read differently must not be trained on.
@@ -24,7 +24,7 @@ COLUMNS, NON_DIGIT_ROWS = max(map(len, DIGITS.values())), 3
 def main() -> None:
     """Render the images, and write the picture."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("path", nargs="?", type=Path, default=Path("docs/synthetic.png"), help="the PNG file")
+    parser.add_argument("path", nargs="?", type=Path, default=Path("docs/pictures/synthetic.png"), help="the PNG file")
     parser.add_argument("--seed", type=int, default=0, help="seed of the images")
     arguments = parser.parse_args()
     rng = np.random.default_rng(arguments.seed)

@@ -1,4 +1,4 @@
-"""A network and an adder to start from; docs/your-network.md explains them."""
+"""A network and an adder to start from; docs/tutorials/own-network.md explains them."""
 
 import torch
 from torch import nn

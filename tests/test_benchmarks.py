@@ -76,7 +76,7 @@ def test_pictures(tmp_path: Path) -> None:
     for folder in ("results", "docs", "examples"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     made = [f"results/{name}.png" for name in ("frontier", "published", "adders")]
-    made += [f"docs/{name}.png" for name in ("answers", "samples", "steps", "table")]
+    made += [f"docs/pictures/{name}.png" for name in ("answers", "samples", "steps", "table")]
     for name in made:
         (tmp_path / name).unlink()
     run_script(tmp_path, "pictures.py")

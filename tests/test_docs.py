@@ -1,4 +1,4 @@
-"""README.md, CONTRIBUTING.md, results/README.md, docs/reading.md: every command, in a small form, and the Python examples."""
+"""README.md, CONTRIBUTING.md, results/README.md, docs/explanation/preparing.md: every command, in a small form, and the Python examples."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from seesum.runs.run import Run
 from seesum.runs.shipped import SHIPPED
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "results" / "README.md", ROOT / "docs" / "reading.md"]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "results" / "README.md", ROOT / "docs" / "explanation" / "preparing.md"]
 QUICK = [
     *("--epochs=1", "--images=500"),
     *("--set=synthetic_digits=20", "--set=synthetic_non_digits=20", "--set=teachers="),
@@ -114,12 +114,12 @@ def test_python_example(place: Path) -> None:
 
 
 def test_python_example_of_reading(place: Path) -> None:
-    (block,) = find_blocks(ROOT / "docs" / "reading.md", "python")
+    (block,) = find_blocks(ROOT / "docs" / "explanation" / "preparing.md", "python")
     done = subprocess.run([sys.executable, "-c", block], cwd=place, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     *steps, last = done.stdout.splitlines()
     named = [line.partition(" (")[0] for line in steps]
-    shown = re.findall(r"^### (\w+(?: \w+)?)$", (ROOT / "docs" / "reading.md").read_text(), re.M)
+    shown = re.findall(r"^### (\w+(?: \w+)?)$", (ROOT / "docs" / "explanation" / "preparing.md").read_text(), re.M)
     assert [name.capitalize() for name in named] == shown, "each step has a section, in order"
     assert last == "(28, 28) 1"
 

@@ -1,4 +1,4 @@
-"""docs/your-data.md: every command in a small form, and its Python from top to bottom."""
+"""docs/howto/own-data.md: every command in a small form, and its Python from top to bottom."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from seesum.data.idx import Dataset, LabelledImages
 from seesum.runs.shipped import SHIPPED
 from test_docs import QUICK, ROOT, find_blocks, find_commands
 
-PAGE = ROOT / "docs" / "your-data.md"
+PAGE = ROOT / "docs" / "howto" / "own-data.md"
 
 
 @pytest.fixture(scope="module")

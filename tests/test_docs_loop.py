@@ -1,4 +1,4 @@
-"""docs/your-own-loop.md: every Python example. Those that train do so on few images."""
+"""docs/howto/own-loop.md: every Python example. Those that train do so on few images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from conftest import write_folder
 from seesum.data.idx import Dataset, LabelledImages
 
 ROOT = Path(__file__).parents[1]
-DOCUMENT = ROOT / "docs" / "your-own-loop.md"
+DOCUMENT = ROOT / "docs" / "howto" / "own-loop.md"
 WHOLE, SMALL = "seesum.datasets()", 'seesum.datasets("idx-files")'
 
 

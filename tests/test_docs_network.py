@@ -1,4 +1,4 @@
-"""docs/your-network.md: its Python runs from top to bottom, and its commands, each in a small form."""
+"""docs/tutorials/own-network.md: its Python runs from top to bottom, and its commands, each in a small form."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from seesum.runs.run import Run
 from test_docs import ROOT, find_blocks, find_commands, make_small
 
-PAGE = ROOT / "docs" / "your-network.md"
+PAGE = ROOT / "docs" / "tutorials" / "own-network.md"
 
 
 def write_script(data: Path) -> str:

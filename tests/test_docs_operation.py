@@ -1,4 +1,4 @@
-"""docs/your-operation.md: its Python and its commands run in order, each in a small form, and its examples are formulas."""
+"""docs/howto/own-operation.md: its Python and its commands run in order, each in a small form, and its examples are formulas."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from seesum.data.operations import find_operation
 from test_docs import ROOT, find_blocks, find_commands, make_small
 
-PAGE = ROOT / "docs" / "your-operation.md"
+PAGE = ROOT / "docs" / "howto" / "own-operation.md"
 
 
 def test_every_example_is_a_formula() -> None:

@@ -1,4 +1,4 @@
-"""docs/fine-tuning.md and docs/watching-training.md: each block of Python and each command, in a small form."""
+"""docs/howto/fine-tuning.md and docs/howto/watching-training.md: each block of Python and each command, in a small form."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from seesum.data.idx import Dataset
 from seesum.runs.run import Run
 from test_docs import ROOT, find_blocks, find_commands, make_small
 
-TUNING, WATCHING = ROOT / "docs" / "fine-tuning.md", ROOT / "docs" / "watching-training.md"
+TUNING, WATCHING = ROOT / "docs" / "howto" / "fine-tuning.md", ROOT / "docs" / "howto" / "watching-training.md"
 
 
 def run_small(block: str, place: Path, data: Path) -> str:

@@ -145,7 +145,7 @@ def test_the_script_ends_with_exit_code_2(tmp_path: Path) -> None:
 
 def test_the_page_shows_the_rows() -> None:
     stored = read_csv(ROOT / "results" / "peers.csv")
-    text = (ROOT / "docs" / "reading.md").read_text().partition("## Beside other programs")[2]
+    text = (ROOT / "docs" / "explanation" / "preparing.md").read_text().partition("## Beside other programs")[2]
     header, _, *lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
     assert len(lines) == len({row["peer"] for row in stored})
     for peer, *shown, _ in lines:

@@ -58,6 +58,6 @@ def test_its_own_tests_pass(python: Path, tmp_path: Path) -> None:
 
 
 def test_the_tutorial_shows_its_entry_points() -> None:
-    page = (ROOT / "docs" / "your-network.md").read_text()
+    page = (ROOT / "docs" / "tutorials" / "own-network.md").read_text()
     (shown,) = re.findall(r"```toml\n(.*?)```", page, re.S)
     assert shown in (PLUGIN / "pyproject.toml").read_text()

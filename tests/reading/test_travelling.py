@@ -80,7 +80,7 @@ def test_threads_leave_the_default_dtype_of_torch_as_it_was(small_run: seesum.Ru
 
 @pytest.mark.slow
 def test_a_reader_of_an_own_network_travels_with_its_code(small_data: Path, tmp_path: Path) -> None:
-    """The other process registers the same file, as docs/your-own-loop.md says."""
+    """The other process registers the same file, as docs/howto/own-loop.md says."""
     (tmp_path / "my_nets.py").write_text(
         "from torch import nn\n\nclass MyEncoder(nn.Module):\n    def forward(self, image):\n        return image.flatten(1)\n"
     )

@@ -1,6 +1,6 @@
 """server/*.py under attack by one client: others are answered, memory stays bounded, and the server can be stopped.
 
-docs/attacks.md lists these attacks, with figures of the code before and after its mending.
+docs/explanation/attacks.md lists these attacks, with figures of the code before and after its mending.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ MOST_NAMED = 5
 def load_data(
     data: Data | None = None, *, invert: bool = False, transpose: bool = False, as_is: bool = False, quiet: bool = False
 ) -> Dataset:
-    """Load the embedded MNIST, or images of your own in one of many forms (docs/your-data.md).
+    """Load the embedded MNIST, or images of your own in one of many forms (docs/howto/own-data.md).
 
     Args:
         data: the path of a file or folder, or arrays, tensors, a dictionary of these, or a torch dataset; None for the

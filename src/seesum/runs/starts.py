@@ -24,7 +24,7 @@ KEPT = ("system", "adder", "operation")
 SLOWER = 0.3
 """Learning rates of fine-tuning, as a share of those with which the start was trained.
 
-On simulated pictures (docs/fine-tuning.md), 0.1 and 1 teach as much. But 0.1 takes twice the epochs, and 1 forgets more.
+On simulated pictures (docs/howto/fine-tuning.md), 0.1 and 1 teach as much. But 0.1 takes twice the epochs, and 1 forgets more.
 """
 MNIST = 60_000
 """The images with which the shipped networks were trained."""

@@ -44,9 +44,9 @@ def train(
     """Train a system, evaluate it, write everything to a run directory, and return the run.
 
     Args:
-        system, encoder: a name in ``SYSTEMS``, a reference, a ``System`` or a module (docs/your-network.md). None for ``fast``.
-        start_from: a run or a shipped network whose weights are fine-tuned (docs/fine-tuning.md). It decides the system.
-        data: images of your own (docs/your-data.md): a path, arrays, or a torch dataset. None for the embedded MNIST.
+        system, encoder: a name in ``SYSTEMS``, a reference, a ``System`` or a module (docs/tutorials/own-network.md). None for ``fast``.
+        start_from: a run or a shipped network whose weights are fine-tuned (docs/howto/fine-tuning.md). It decides the system.
+        data: images of your own (docs/howto/own-data.md): a path, arrays, or a torch dataset. None for the embedded MNIST.
         invert, transpose, as_is: turn black ink on white; exchange rows and columns; do not prepare pictures of 28x28 pixels.
         device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``mps``.
         out: run directory, new or empty; None for a new one under ``runs``.
@@ -55,7 +55,7 @@ def train(
         plot: write pictures and ``report.html``.
         summary: before training, print layers, output shapes and parameter counts to standard error.
         quiet: show no progress.
-        on_epoch: is called with the metrics of each epoch; returns "stop" or None (docs/watching-training.md).
+        on_epoch: is called with the metrics of each epoch; returns "stop" or None (docs/howto/watching-training.md).
         log: ``tensorboard`` writes event files to the run directory. None for no log.
         **changes: fields of ``Recipe`` that differ from the recipe of the system.
 
