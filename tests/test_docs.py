@@ -1,4 +1,4 @@
-"""README.md, CONTRIBUTING.md, results/README.md, docs/explanation/preparing.md: every command, in a small form, and the Python examples."""
+"""The README and other documents: every command in a small form, and the Python examples."""
 
 from __future__ import annotations
 
@@ -21,7 +21,12 @@ from seesum.runs.run import Run
 from seesum.runs.shipped import SHIPPED
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "results" / "README.md", ROOT / "docs" / "explanation" / "preparing.md"]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "results" / "README.md",
+    ROOT / "docs" / "explanation" / "preparing.md",
+]
 QUICK = [
     *("--epochs=1", "--images=500"),
     *("--set=synthetic_digits=20", "--set=synthetic_non_digits=20", "--set=teachers="),

@@ -1,4 +1,4 @@
-"""docs/howto/own-operation.md: its Python and its commands run in order, each in a small form, and its examples are formulas."""
+"""docs/howto/own-operation.md: its Python and its commands run in order, in a small form. Its examples are formulas."""
 
 from __future__ import annotations
 
