@@ -1,12 +1,13 @@
 # make        set up .venv and do the main job: train, evaluate, read sample images, say where to look
 # make test   run the tests                       make test-slow   the long ones
 # make check  format, lint, types, tests          make test-long   the longest, before a release
+# make docs   build the documentation site
 # make clean  remove .venv and what was built
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: all test test-slow test-long check lint format clean
+.PHONY: all test test-slow test-long check lint format docs clean
 
 all: .venv/.ready
 	@$(BIN)/python -m seesum train fast
@@ -52,5 +53,9 @@ format: .venv/.ready-dev
 
 check: format lint test
 
+docs: .venv/.ready-dev
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
+	@echo "The site is in docs/_build/html; open docs/_build/html/index.html"
+
 clean:
-	rm -rf .venv dist
+	rm -rf .venv dist docs/_build

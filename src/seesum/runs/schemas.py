@@ -19,7 +19,9 @@ class Evaluation(TypedDict):
     """Which images a run is evaluated on, and which splits after every epoch."""
 
     test: bool
+    """Whether the finished run is evaluated on the test images."""
     monitor: list[str]
+    """The splits that are evaluated after every epoch."""
 
 
 class Data(TypedDict):
@@ -28,26 +30,37 @@ class Data(TypedDict):
     directory: str | None
     """A folder or a file; None for the embedded MNIST and for arrays."""
     sha256: dict[str, str]
+    """Checksum of each file or array."""
     invert: NotRequired[bool]
+    """Whether the images were inverted."""
     transpose: NotRequired[bool]
+    """Whether rows and columns were exchanged."""
     as_is: NotRequired[bool]
+    """Whether images of 28x28 pixels were left as they are."""
 
 
 class Hardware(TypedDict):
     """The machine of a run."""
 
     processor: str
+    """The processor's name."""
     cores: Count
+    """The number of its cores."""
     threads: Count
+    """The threads that torch used."""
     device: str
+    """``cpu``, ``cuda`` or ``mps``."""
     gpu: str
+    """The name of the GPU. Empty without one."""
 
 
 class Versions(TypedDict):
     """The packages of a run. There are more of them."""
 
     python: str
+    """The version of Python."""
     torch: str
+    """The version of torch."""
 
 
 class StartInfo(TypedDict):
@@ -63,43 +76,76 @@ class RunInfo(TypedDict):
     """``run.json``. ``Recipe.from_dict`` checks the recipe."""
 
     recipe: dict[str, Any]
+    """Every field of the recipe."""
     evaluation: Evaluation
+    """What is evaluated."""
     data: Data
+    """Where the images came from."""
     versions: Versions
+    """The versions of the packages."""
     hardware: Hardware
+    """The machine."""
     commit: str
+    """The commit of the checkout. A ``+`` behind it means that the checkout had changes."""
     command: str
+    """The command that starts the same run."""
     started: str
+    """When the run started."""
     is_teacher: NotRequired[bool]
+    """Whether the run only teaches another one."""
     plugins: NotRequired[list[Plugin]]
+    """The files and modules of networks, adders and operations that are not built in."""
     start_from: NotRequired[StartInfo]
+    """The network that a fine-tuned run started from."""
 
 
 class Metrics(TypedDict):
     """``metrics.json``."""
 
     evaluated_on: str
+    """The split: ``test`` or ``validation``."""
     digit_accuracy: Share
+    """Share of the pairs whose digit is right. A pair is an image with one of the ten addends."""
     sum_accuracy: Share
+    """Share of the pairs whose sum is right."""
     both_accuracy: Share
+    """Share of the pairs whose digit and sum are right."""
     digit_loss: float
+    """Mean negative log-likelihood of the digit, in nats."""
     sum_loss: float
+    """Mean negative log-likelihood of the sum, in nats."""
     loss: float
+    """``digit_loss`` + ``sum_loss``."""
     consistency: Share
+    """Share of the pairs whose sum follows from the network's own digit and the addend."""
     digit_ece: Share
+    """Expected calibration error of the digit, over 15 bins."""
     sum_ece: Share
+    """Expected calibration error of the sum, over 15 bins."""
     images: Count
+    """The number of images."""
     pairs: Count
+    """The number of images times ten."""
     parameters: Count
+    """The number of trainable parameters."""
     train_seconds: float
+    """Seconds from the images in memory to the last step. Imports and reading files do not count."""
     epochs: Count
+    """The number of epochs."""
     seed: Count
+    """The seed of the recipe."""
     system: str
+    """The system of the recipe."""
     adder: str
+    """The adder of the recipe."""
     held_out_sum_accuracy: NotRequired[Share]
+    """Sums that are right among the pairs that training never showed."""
     kept_epoch: NotRequired[Count]
+    """The epoch whose weights fine-tuning kept. 0 is the start."""
     start_both_accuracy: NotRequired[Share]
+    """``both_accuracy`` of the network that fine-tuning started from, on the same images."""
     start_loss: NotRequired[float]
+    """``loss`` of that network."""
 
 
 class CalibrationValues(TypedDict):

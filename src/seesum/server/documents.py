@@ -118,35 +118,35 @@ def _describe_operation(name: str, method: str, path: str, values: Values) -> st
 
 def _describe_schema(schema: Values) -> str:
     """Return a table of the fields of an object, or a sentence for anything else."""
-    fields = list(_list_fields(schema))
-    return _write_table(fields, set(schema.get("required", ()))) if fields else f"<p>{escape(_name_kind(schema))}</p>"
+    fields = list(list_fields(schema))
+    return _write_table(fields, set(schema.get("required", ()))) if fields else f"<p>{escape(name_kind(schema))}</p>"
 
 
-def _list_fields(schema: Values, before: str = "") -> Iterator[tuple[str, Values]]:
+def list_fields(schema: Values, before: str = "") -> Iterator[tuple[str, Values]]:
     """Yield the fields of an object, and of the objects in its lists, as ``answers[].digit``."""
     for field, inner in schema.get("properties", {}).items():
         yield before + field, inner
         items = inner.get("items", {})
-        yield from _list_fields(items.get("anyOf", [items])[0], f"{before}{field}[].")
+        yield from list_fields(items.get("anyOf", [items])[0], f"{before}{field}[].")
 
 
 def _write_table(fields: Any, required: set[str]) -> str:
     rows = "".join(
-        f'<tr><th scope="row"><code>{escape(field)}</code></th><td>{escape(_name_kind(schema))}'
+        f'<tr><th scope="row"><code>{escape(field)}</code></th><td>{escape(name_kind(schema))}'
         f"{', required' if field in required else ''}</td><td>{escape(schema.get('description', ''))}</td></tr>"
         for field, schema in fields
     )
     return f"<table><thead><tr><th>Field</th><th>Type</th><th>Meaning</th></tr></thead><tbody>{rows}</tbody></table>"
 
 
-def _name_kind(schema: Values) -> str:
+def name_kind(schema: Values) -> str:
     """Return the type of a field in a few words, such as ``list of 10 numbers``."""
     kind = schema.get("type", "object")
     if kind == "array":
         items = schema["items"]
         least, most = schema.get("minItems"), schema.get("maxItems")
         count = "" if most is None else f" of {most}" if least == most else f" of {least} to {most}"
-        inner = f"lists, each a {_name_kind(items)}" if items.get("type") == "array" else f"{items.get('type', 'object')}s"
+        inner = f"lists, each a {name_kind(items)}" if items.get("type") == "array" else f"{items.get('type', 'object')}s"
         return f"list{count or ' of'} {inner}"
     if schema.get("format") == "binary":
         return "file"
