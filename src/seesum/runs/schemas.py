@@ -103,7 +103,7 @@ class Metrics(TypedDict):
     """``metrics.json``."""
 
     evaluated_on: str
-    """The split: ``test`` or ``validation``."""
+    """``test`` or ``validation``."""
     digit_accuracy: Share
     """Share of the pairs whose digit is right. A pair is an image with one of the ten addends."""
     sum_accuracy: Share

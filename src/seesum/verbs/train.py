@@ -41,11 +41,10 @@ def train(
     log: str | None = None,
     **changes: Any,
 ) -> Run:
-    """Train a system, evaluate it, write everything to a run directory, and return the run.
+    """Train a system, evaluate it, write everything to a run directory, and return the run (docs/howto/train.md).
 
     Args:
-        system, encoder: a name in ``SYSTEMS``, a reference, a ``System`` or a module (docs/tutorials/own-network.md). None
-            for ``fast``.
+        system, encoder: a name in ``SYSTEMS``, a reference, a ``System`` or a module. None for ``fast``.
         start_from: a run or a shipped network whose weights are fine-tuned (docs/howto/fine-tuning.md). It decides the system.
         data: images of your own (docs/howto/own-data.md): a path, arrays, or a torch dataset. None for the embedded MNIST.
         invert, transpose, as_is: turn black ink on white; exchange rows and columns; do not prepare pictures of 28x28 pixels.
