@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from documents import ROOT, find_blocks, find_commands, make_small
 from seesum.data.operations import find_operation
-from test_docs import ROOT, find_blocks, find_commands, make_small
 
 PAGE = ROOT / "docs" / "howto" / "own-operation.md"
 

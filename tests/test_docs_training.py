@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from documents import ROOT, find_blocks, find_commands, make_small
 from seesum.base.files import read_csv
 from seesum.data.idx import Dataset
 from seesum.runs.run import Run
-from test_docs import ROOT, find_blocks, find_commands, make_small
 
 TUNING, WATCHING = ROOT / "docs" / "howto" / "fine-tuning.md", ROOT / "docs" / "howto" / "watching-training.md"
 
