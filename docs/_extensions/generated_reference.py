@@ -46,15 +46,19 @@ def write_commands() -> str:
     """Return the page of every command, from what its ``--help`` says."""
     group: Any = typer.main.get_command(program)
     text = [f"# Commands\n\n{group.help}\n\n`seesum COMMAND --help` says the same on the command line.\n"]
+    before = ""
     for name, command in group.commands.items():
+        if command.rich_help_panel != before:
+            before = command.rich_help_panel
+            text.append(f"\n## {before}\n")
         context = typer.Context(command, info_name=f"seesum {name}")
-        text.append(f"\n## seesum {name}\n\n{command.help}\n\n```text\n{command.get_usage(context)}\n```\n")
+        text.append(f"\n### seesum {name}\n\n{command.help}\n\n```text\n{command.get_usage(context)}\n```\n")
         for parameter in command.params:
             record = parameter.get_help_record(context)
             if record is not None:
                 text.append(f"\n`{record[0]}`\n: {_escape(record[1] or '')}\n")
         if command.epilog:
-            text.append(f"\n```sh\n{inspect.cleandoc(command.epilog)}\n```\n")
+            text.append(f"\n```text\n{command.epilog}\n```\n")
     return "".join(text)
 
 
