@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 from seesum.base.files import check_file, read_csv
+from seesum.base.style import format_share
 from seesum.reading.reader import Reader
 from seesum.runs.run import find_run
 from seesum.showing.plots import draw_grid, save_figure
@@ -35,7 +36,7 @@ def main() -> None:
             else ""
         )
         first = f"Image {image}: label {test.digits[image]}"
-        captions.append(f"{first}\nPredicted {predicted[image]} ({digit_p[image].max():.1%}){votes}")
+        captions.append(f"{first}\nPredicted {predicted[image]} ({format_share(digit_p[image].max())}){votes}")
     title = "Test images that are read differently from their label (red: the label is not disputed)"
     figure = draw_grid(test.images[wrong], captions, [image not in disputed for image in wrong], title)
     path = save_figure(figure, check_file("results/remaining.png"))

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from seesum.base.style import mix_ink
 from seesum.data.glyphs import DIGITS
 from seesum.data.rendering import TRACE, render_non_digits, render_traces, trace_glyph, vary_handwriting
 
@@ -34,8 +35,9 @@ def main() -> None:
         rows.append(render_traces(vary_handwriting(np.concatenate(traces), rng), rng))
     others = render_non_digits(COLUMNS * NON_DIGIT_ROWS, rng)
     rows += np.split(others[rng.permutation(len(others))], NON_DIGIT_ROWS)
-    sheet = 255 - np.concatenate([np.concatenate(list(row), 1) for row in rows])
-    picture = Image.fromarray(sheet).resize((2 * sheet.shape[1], 2 * sheet.shape[0]), Image.Resampling.BICUBIC)
+    sheet = np.concatenate([np.concatenate(list(row), 1) for row in rows])
+    coloured = mix_ink()(sheet, bytes=True)[..., :3]
+    picture = Image.fromarray(coloured).resize((2 * sheet.shape[1], 2 * sheet.shape[0]), Image.Resampling.BICUBIC)
     picture.quantize(16).save(arguments.path, optimize=True)
     print(f"The picture is {arguments.path}")
 

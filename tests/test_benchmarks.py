@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,25 @@ def run_script(place: Path, name: str, *words: str) -> str:
     done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.fixture
+def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Any:
+    """Run a script in this process, which has imported torch, and return its exit code and what it printed."""
+
+    def run(name: str, *words: str) -> tuple[int, str, str]:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", [name, *words])
+        code: Any = 0
+        try:
+            runpy.run_path(str(ROOT / "benchmarks" / name), run_name="__main__")
+        except SystemExit as ended:
+            code = ended.code
+        printed = capfd.readouterr()
+        # Python prints a text with which a program ends, and ends it with exit code 1
+        return (1, printed.out, f"{printed.err}{code}\n") if isinstance(code, str) else (code or 0, *printed)
+
+    return run
 
 
 @pytest.mark.slow
@@ -48,23 +68,25 @@ def test_start(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_formulas(tmp_path: Path) -> None:
-    printed = run_script(tmp_path, "formulas.py", "--images", "6000", "--first", "1")
+def test_formulas(run_here: Any, tmp_path: Path) -> None:
+    code, printed, err = run_here("formulas.py", "--images", "6000", "--first", "1")
+    assert code == 0, err
     assert re.search(r"abs\(d - a\) +10 +100 ", printed), "ten answers, and each of the 100 cells is right"
     assert not list(tmp_path.iterdir()), "a trial stores nothing"
 
 
-def test_synthetic(tmp_path: Path) -> None:
-    run_script(tmp_path, "synthetic.py", "synthetic.png")
+def test_synthetic(run_here: Any, tmp_path: Path) -> None:
+    assert run_here("synthetic.py", "synthetic.png")[0] == 0
     assert (tmp_path / "synthetic.png").stat().st_size > 10_000
 
 
 @pytest.mark.slow
-def test_ensemble(tmp_path: Path, small_data: Path) -> None:
+def test_ensemble(run_here: Any, tmp_path: Path, small_data: Path) -> None:
     common: dict[str, Any] = {"data": small_data, "split": "validate", "plot": False, "quiet": True}
     for seed in (0, 1):
         seesum.train("fast", seed=seed, out=tmp_path / str(seed), **common)
-    printed = run_script(tmp_path, "ensemble.py", "0", "1", "--out", "results")
+    code, printed, err = run_here("ensemble.py", "0", "1", "--out", "results")
+    assert code == 0, err
     assert [line.count("validation: ") for line in printed.splitlines()] == [1, 1, 1, 0]
     (row,) = read_csv(tmp_path / "results" / "ensemble.csv")
     assert (row["members"], row["n"], row["evaluated_on"]) == ("2 fast", "2", "validation")
@@ -72,19 +94,20 @@ def test_ensemble(tmp_path: Path, small_data: Path) -> None:
 
 
 @pytest.mark.slow
-def test_pictures(tmp_path: Path) -> None:
+def test_pictures(run_here: Any, tmp_path: Path) -> None:
     for folder in ("results", "docs", "examples"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     made = [f"results/{name}.png" for name in ("frontier", "published", "adders")]
     made += [f"docs/pictures/{name}.png" for name in ("answers", "samples", "steps", "table")]
     for name in made:
         (tmp_path / name).unlink()
-    run_script(tmp_path, "pictures.py")
+    code, _, err = run_here("pictures.py")
+    assert code == 0, err
     assert all((tmp_path / name).stat().st_size > 10_000 for name in made)
 
 
-def test_photos_as_files(tmp_path: Path) -> None:
-    run_script(tmp_path, "photos.py", "write", "pictures", "--count", "2")
+def test_photos_as_files(run_here: Any, tmp_path: Path) -> None:
+    assert run_here("photos.py", "write", "pictures", "--count", "2")[0] == 0
     files = sorted(path.relative_to(tmp_path / "pictures") for path in tmp_path.rglob("*-*.*"))
     assert {path.name for path in files} == {
         f"{kind}-{number}.{suffix}"
@@ -114,12 +137,11 @@ def test_photos(tmp_path: Path) -> None:
         assert path.read_bytes() == (tmp_path / "pictures" / path.relative_to(tmp_path / "again")).read_bytes()
 
 
-def test_a_run_that_was_trained_on_the_simulated_images_is_refused(tmp_path: Path) -> None:
-    command = [sys.executable, str(ROOT / "benchmarks" / "photos.py"), "doubts", "--run", "fast", "--count", "1"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode != 0
-    assert "fast was trained on images that are simulated here" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_run_that_was_trained_on_the_simulated_images_is_refused(run_here: Any) -> None:
+    code, _, err = run_here("photos.py", "doubts", "--run", "fast", "--count", "1")
+    assert code != 0
+    assert "fast was trained on images that are simulated here" in err
+    assert "Traceback" not in err
 
 
 @pytest.mark.slow
@@ -151,13 +173,11 @@ def test_before_and_after(tmp_path: Path) -> None:
     assert read_csv(tmp_path / "rows" / "before-after.csv") == rows, "finished parts are not measured again"
 
 
-def test_a_comparison_refuses_a_folder_without_a_package(tmp_path: Path) -> None:
-    words = ["--before", str(tmp_path), "--run", "fast", "--seen", "--only", "blank"]
-    command = [sys.executable, str(ROOT / "benchmarks" / "before_after.py"), *words]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode != 0
-    assert "holds no package seesum in src" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_comparison_refuses_a_folder_without_a_package(run_here: Any, tmp_path: Path) -> None:
+    code, _, err = run_here("before_after.py", "--before", str(tmp_path), "--run", "fast", "--seen", "--only", "blank")
+    assert code != 0
+    assert "holds no package seesum in src" in err
+    assert "Traceback" not in err
 
 
 @pytest.mark.slow
@@ -184,6 +204,10 @@ def test_screenshots(tmp_path: Path) -> None:
         pytest.skip("no chromium is installed; .ci/run installs it")
     run_script(tmp_path, "screenshots.py", "--out", str(tmp_path), "--chromium", chromium)
     assert len(list(tmp_path.glob("page*.png"))) == 3
+    with Image.open(tmp_path / "page.gif") as moving:
+        assert moving.n_frames > 30  # type: ignore[attr-defined]
+        assert moving.info["loop"] == 0, "it repeats"
+        assert moving.width == 800
 
 
 @pytest.mark.slow

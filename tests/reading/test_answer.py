@@ -126,7 +126,9 @@ def test_a_notebook_shows_the_image_and_both_outputs(operation: str, answer: Ans
     assert repr(other) == f"Answer({parts.text.partition('sure')[0]}sure)", "the text is the same, and was escaped"
     (picture,) = parts.find("img")
     data = base64.b64decode((picture["src"] or "").removeprefix("data:image/png;base64,"))
-    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), 255 - answer.image)
+    np.testing.assert_array_equal(
+        np.asarray(Image.open(io.BytesIO(data)))[..., 3], answer.image, "the page shows through paper"
+    )
     assert not re.search(r"https?:|<script|<link", page)
     assert ("&lt;" in page) == ("<" in operation)
     assert len(page) < 8_000

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from seesum.base.errors import InputError
 from seesum.base.files import save_tensors
 from seesum.base.recipe import Augmentation, Recipe
+from seesum.base.style import LIGHT
+from seesum.data.idx import LabelledImages
 from seesum.runs.creation import create_run
+from seesum.runs.curves import SHOWN_EXAMPLES, answer_examples, draw_training
 from seesum.runs.run import Run, find_run, find_unfinished
 
 
@@ -108,6 +113,43 @@ def test_a_run_prints_as_one_short_line(small_run: Run, tmp_path: Path) -> None:
     assert repr(small_run) == f"Run({small_run.directory})"
     assert repr(find_run("hand")) == "Run(hand)"
     assert repr(Run(tmp_path)) == f"Run({tmp_path}, not finished)"
+
+
+def test_a_run_draws_its_training_and_some_answers(small_run: Run) -> None:
+    figure = small_run.plot()
+    titles = [panel.get_title() for panel in figure.axes]
+    assert titles[:3] == ["Loss (nats)", "Right (%)", "Both right (%)"]
+    assert len(titles) == 3 + SHOWN_EXAMPLES
+    answers = [[int(number) for number in re.findall(r"\d+", title)] for title in titles[3:]]
+    assert all(digit + addend == total for digit, addend, total in answers)
+    labelled = small_run.load_splits().test
+    first = np.asarray(figure.axes[3].images[0].get_array())
+    assert any(np.array_equal(first, image) for image in labelled.images)
+
+
+def test_a_wrong_answer_is_red(small_run: Run) -> None:
+    labelled = small_run.load_splits().test
+    other = LabelledImages(labelled.images[:50], (labelled.digits[:50] + 1) % 10)
+    examples = answer_examples(small_run.load_network(), small_run.recipe, other, "test")
+    assert sum(examples.wrong) >= SHOWN_EXAMPLES - 2
+    figure = draw_training("run", small_run.read_rows("history.csv"), small_run.read_rows("steps.csv"), examples)
+    red = [panel.title.get_color() == LIGHT["alarm"] for panel in figure.axes[3:]]
+    assert red == examples.wrong
+
+
+def test_a_run_draws_its_curves_where_its_images_are_not_at_hand(small_run: Run, tmp_path: Path) -> None:
+    moved = Run(shutil.copytree(small_run.directory, tmp_path / "run"))
+    info = json.loads((moved.directory / "run.json").read_text())
+    info["data"]["directory"] = str(tmp_path / "gone")
+    (moved.directory / "run.json").write_text(json.dumps(info))
+    assert len(moved.plot().axes) == 3
+    with pytest.raises(InputError, match="gone"):
+        moved.plot(tmp_path / "gone")
+
+
+def test_a_network_that_came_with_the_package_has_no_curves() -> None:
+    with pytest.raises(InputError, match=r"^hand has no history\.csv or no steps\.csv, so there are no curves to plot"):
+        find_run("hand").plot()
 
 
 def test_a_notebook_shows_the_metrics_of_a_run(small_run: Run, tmp_path: Path) -> None:

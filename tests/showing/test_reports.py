@@ -14,10 +14,11 @@ import pytest
 from PIL import Image
 
 import seesum
+from seesum.base.style import encode_figure
 from seesum.networks.adders import ADDERS
 from seesum.networks.systems import SYSTEMS
 from seesum.runs.run import Run
-from seesum.showing.plots import draw_grid, encode_figure
+from seesum.showing.plots import draw_grid
 from seesum.showing.report_page import describe_images
 
 OWN = {name: system.recipe.adder for name, system in SYSTEMS.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from seesum.base.errors import InputError
 from seesum.base.files import read_csv
 from seesum.base.locks import hold_folder
-from seesum.studies import tables
+from seesum.studies import comparisons, reproductions, tables
 
 APPEND = """
 import sys
@@ -34,6 +35,20 @@ def test_processes_that_write_at_once_lose_no_row(tmp_path: Path, how: str, coun
     names = [row["name"] for row in read_csv(tmp_path / "rows.csv")]
     assert sorted(names) == sorted(f"{name}-{number}" for name in ("one", "other") for number in range(count))
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+
+
+def test_results_print_as_one_short_line_and_as_a_table() -> None:
+    rows = [{"adder": "<exact>", "sum_accuracy_mean": "0.98", "date": "today"}]
+    table = tables.ResultTable(Path("runs/trial"), rows, ("adder", "sum_accuracy_mean"))
+    assert repr(table) == "ResultTable(runs/trial, 1 row)"
+    page = table._repr_html_()
+    assert re.findall(r"<t[hd]>([^<]+)", page) == ["Adder", "Sum accuracy mean", "&lt;exact&gt;", "0.98"]
+
+
+@pytest.mark.parametrize("name", ["adders", "published"])
+def test_shown_columns_are_those_of_stored_rows(name: str) -> None:
+    columns = {"adders": comparisons.COLUMNS, "published": reproductions.COLUMNS}[name]
+    assert set(columns) <= read_csv(Path(__file__).parents[2] / "results" / f"{name}.csv")[0].keys()
 
 
 def test_nobody_waits_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,7 +100,8 @@ class _Cell:
         self.job, self.steps = job, steps
         self._done, self._status, self._lines = 0, "", list[str]()
         self._start = self._shown = time.monotonic()
-        self._handle: Any = display({"text/plain": self._write()}, raw=True, display_id=True)
+        show: Any = display  # IPython has no types
+        self._handle = show({"text/plain": self._write()}, raw=True, display_id=True)
 
     def update(self, done: int, status: str) -> None:
         """Keep how many steps are done, and show it if the cell has not changed for a moment."""

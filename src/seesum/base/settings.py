@@ -19,16 +19,18 @@ class Flag(NamedTuple):
 
 
 FLAGS = {
-    "epochs": Flag("How often each image is seen."),
-    "batch_size": Flag("Images per step."),
-    "lr": Flag("Learning rate, or its peak."),
-    "seed": Flag("The one source of all randomness. Default: 0."),
-    "images": Flag("Train on fewer images, chosen evenly over the digits.", "N|N%"),
-    "adder": Flag("table, concat, embedding, argmax, exact, low-rank-table or diagonal-table, or one of yours: FILE.py:NAME."),
-    "operation": Flag("add, subtract, multiply, max, add-modulo-10, or a formula of d and a."),
-    "addends": Flag("Training addends: fixed, fresh (every epoch) or every (all ten)."),
-    "split": Flag("full, or validate: keep a fifth of the training images for choosing."),
-    "precision": Flag("auto, fp32 or bf16. auto: bf16 where the hardware multiplies it."),
+    "epochs": Flag("How often each image is seen.", "N"),
+    "batch_size": Flag("Images per step.", "N"),
+    "lr": Flag("Learning rate, or its peak.", "RATE"),
+    "seed": Flag("The one source of all randomness. Default: 0.", "N"),
+    "images": Flag("Train on so many images or so many percent, chosen evenly over the digits.", "N|N%"),
+    "adder": Flag(
+        "table, low-rank-table, diagonal-table, concat, embedding, argmax or exact, or one of yours: FILE.py:NAME.", "NAME"
+    ),
+    "operation": Flag("add, subtract, multiply, max, add-modulo-10, or a formula of the digit d and the addend a.", "NAME"),
+    "addends": Flag("Addends of a training image: fixed (one), fresh (a new one in each epoch) or every (all ten).", "KIND"),
+    "split": Flag("full, or validate: keep a fifth of the training images for choosing.", "KIND"),
+    "precision": Flag("auto, fp32 or bf16. auto: bf16 where the hardware multiplies it.", "KIND"),
 }
 """Fields of a recipe that have an option of their own. All others are set with ``--set FIELD=VALUE``."""
 

@@ -166,8 +166,11 @@ def list_metrics(metrics: Mapping[str, Any]) -> list[tuple[str, str, str, str, s
     rows = []
     for output in ("digit", "sum", "both"):
         share = metrics[f"{output}_accuracy"]
-        low, high = wilson_interval(share, metrics["images"])
-        rest = ("", "") if output == "both" else (f"{metrics[f'{output}_loss']:.4f}", f"{metrics[f'{output}_ece']:.2%}")
+        of_sums = output == "sum" and "sums" in metrics  # of a run that learned from sums
+        low, high = wilson_interval(share, metrics["sums" if of_sums else "images"])
+        rest = (
+            ("", "") if of_sums or output == "both" else (f"{metrics[f'{output}_loss']:.4f}", f"{metrics[f'{output}_ece']:.2%}")
+        )
         rows.append((output, f"{share:.2%}", f"{low:.2%} to {high:.2%}", *rest))
     return rows
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from seesum.base.style import LONG_LABEL, OUTPUTS, format_value, house_style, make_figure
+from seesum.base.style import LONG_LABEL, ON_ANY_PAGE, OUTPUTS, format_share, format_value, house_style, make_figure, mix_ink
 from seesum.data.operations import Operation
 
 if TYPE_CHECKING:
@@ -76,8 +76,7 @@ class Answer:
     def _judge(self) -> str:
         """Return how sure the network is, and why one should not rely on the answer."""
         found = {0: ", no digit found", 1: ""}.get(self.digits_found, f", {self.digits_found} digits found")
-        # rounded down, since 100 % would be too much
-        return f"{math.floor(1000 * self.confidence) / 10:.1f} % sure{', unsure' * self.unsure}{found}"
+        return f"{format_share(self.confidence)} sure{', unsure' * self.unsure}{found}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as plain values, for JSON."""
@@ -96,7 +95,7 @@ class Answer:
         """Draw the image that the network saw, and the probabilities of both outputs."""
         figure = make_figure(8, 2.2)
         picture, digits, sums = figure.subplots(1, 3, width_ratios=(1, 1.2, 2.2))
-        picture.imshow(self.image, cmap="gray_r", vmin=0, vmax=255)
+        picture.imshow(self.image, cmap=mix_ink(OUTPUTS["digit"].colour), vmin=0, vmax=255)
         picture.axis("off")
         picture.set_title("28x28")
         draw_bars(digits, self.digit_probabilities, range(10), "digit")
@@ -107,17 +106,20 @@ class Answer:
     def _repr_html_(self) -> str:
         """Return the answer for a notebook: the image that the network saw, and the probabilities of both outputs as bars."""
         data = io.BytesIO()
-        Image.fromarray(255 - self.image).save(data, "PNG")
+        ink = Image.new("RGB", self.image.shape[::-1], ON_ANY_PAGE["digit"])
+        ink.putalpha(Image.fromarray(self.image))
+        ink.save(data, "PNG")
         rows = "".join(
-            f"<div>{output.capitalize()} ({probabilities.max():.1%})<br>{_draw_svg(probabilities, values, output)}</div>"
+            f"<div>{_title(output, probabilities)}<br>{_draw_svg(probabilities, values, output)}</div>"
             for output, probabilities, values in (
                 ("digit", self.digit_probabilities, range(10)),
                 ("sum", self.sum_probabilities, self.operation.values),
             )
         )
         return (
-            f'<div style="display:flex;gap:16px;align-items:center"><img alt="the image that the network saw" width="112" '
-            f'height="112" style="image-rendering:pixelated" src="data:image/png;base64,{b64encode(data.getvalue()).decode()}">'
+            f'<div style="display:flex;flex-wrap:wrap;gap:16px;align-items:center"><img alt="the image that the network saw" '
+            f'width="112" height="112" style="image-rendering:pixelated" '
+            f'src="data:image/png;base64,{b64encode(data.getvalue()).decode()}">'
             f"<div><b>{escape(self._write())}</b>, {escape(self._judge())}{rows}</div></div>"
         )
 
@@ -126,11 +128,15 @@ def draw_bars(panel: Axes, probabilities: NDArray[np.float32], values: Sequence[
     """Draw the probabilities of the values of one output."""
     panel.bar(range(len(values)), probabilities, color=OUTPUTS[output].colour)
     ticks = range(0, len(values), max(1, len(values) // 9))
-    panel.set(ylim=(0, 1), yticks=[], xlabel=f"{output.capitalize()} ({probabilities.max():.1%})")
+    panel.set(ylim=(0, 1), yticks=[], xlabel=_title(output, probabilities))
     labels = [format_value(values[tick]) for tick in ticks]
     panel.set_xticks(ticks, labels, rotation=90 if max(map(len, labels)) > LONG_LABEL else 0)
     panel.grid(visible=False)
     panel.spines["left"].set_visible(False)
+
+
+def _title(output: str, probabilities: NDArray[np.float32]) -> str:
+    return f"{output.capitalize()} ({format_share(probabilities.max())})"
 
 
 def _draw_svg(probabilities: NDArray[np.float32], values: Sequence[int], output: str) -> str:
@@ -145,9 +151,10 @@ def _draw_svg(probabilities: NDArray[np.float32], values: Sequence[int], output:
         if place % every == 0:
             labels.append(f'<text x="{(place + 0.4) * step:g}" y="{BAR_HEIGHT + 13}">{format_value(value)}</text>')
     width = math.ceil(len(values) * step)
-    best = format_value(values[int(probabilities.argmax())])
+    best = f"{output} {format_value(values[int(probabilities.argmax())])}: {format_share(probabilities.max())}"
     return (
-        f'<svg width="{width}" height="{BAR_HEIGHT + 16}" role="img" aria-label="{output} {best}: {probabilities.max():.1%}">'
-        f'<path d="{"".join(bars)}" fill="{OUTPUTS[output].colour}"/><g fill="currentColor" font-size="11" '
+        f'<svg width="{width}" viewBox="0 0 {width} {BAR_HEIGHT + 16}" style="max-width:100%;height:auto" role="img" '
+        f'aria-label="{best}">'
+        f'<path d="{"".join(bars)}" fill="{ON_ANY_PAGE[output]}"/><g fill="currentColor" font-size="11" '
         f'text-anchor="middle">{"".join(labels)}</g></svg>'
     )

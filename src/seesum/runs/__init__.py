@@ -6,6 +6,8 @@ Read the files in this order:
 - ``shipped.py``: the networks that come with the package
 - ``schemas.py``: the shapes of a run's JSON files
 - ``images.py``: the images of a run, and no others
+- ``weights.py``: the weights of a file, put into a network
+- ``curves.py``: the figure of a run: curves of its training, and answers
 - ``run.py``: a run directory: recipe, weights, metrics, calibration
 - ``creation.py``: a new run directory
 - ``starts.py``: the network that a training starts from, and the recipe that fine-tunes it

@@ -50,7 +50,7 @@ def describe_origin(
     return {
         "evaluation": {"test": test, "monitor": list(monitor)},
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "command": write_command(words, recipe.changes_from(base), source, test, plugins),
+        "command": write_command(["seesum", "train", *words], recipe.changes_from(base), source, test, plugins),
         "versions": collect_versions(),
         "commit": find_commit(),
         "hardware": describe_hardware(resolve_device(device).type, recipe.precision),
@@ -68,18 +68,18 @@ def describe_data(mnist: Dataset, data: Data | None) -> dict[str, Any]:
 
 
 def write_command(
-    network: Sequence[str], changes: Mapping[str, Any], source: dict[str, Any], test: bool, plugins: Sequence[Plugin] = ()
+    first: Sequence[str], changes: Mapping[str, Any], source: dict[str, Any], test: bool, plugins: Sequence[Plugin] = ()
 ) -> str:
     """Write the command line that trains a recipe and evaluates the same images.
 
     Args:
-        network: the words that name the system, or the start of a fine-tuned network.
+        first: the command, and the words that name the system or the start of a fine-tuned network.
         changes: how the recipe differs from theirs.
         source: the images, as in ``run.json``.
         test: whether it evaluates the test images.
         plugins: what is not built in.
     """
-    words = ["seesum", "train", *network]
+    words = [*first]
     for name, value in changes.items():
         words += [f"--{name.replace('_', '-')}", str(value)] if name in FLAGS else ["--set", format_change(name, value)]
     given = [word for one in dict.fromkeys(plugin["reference"] for plugin in plugins) for word in ("--plugin", one)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from seesum.base.compatibility import upgrade_calibration, upgrade_run
 from seesum.base.environment import with_own_torch_settings
 from seesum.base.errors import InputError
-from seesum.base.files import load_tensors, read_csv, read_json
+from seesum.base.files import load_tensors, read_json
 from seesum.base.markup import format_table
 from seesum.base.progress import say
 from seesum.base.recipe import Recipe
@@ -22,12 +20,16 @@ from seesum.data.idx import Dataset
 from seesum.data.splits import Splits
 from seesum.measuring.calibration import Calibration
 from seesum.measuring.metrics import METRICS, list_metrics
+from seesum.runs.curves import answer_examples, draw_training
 from seesum.runs.images import load_run_splits
-from seesum.runs.names import DEFAULT_RUN, LATEST, RUNS
-from seesum.runs.schemas import CalibrationValues, Metrics, Row, RunInfo, check_values
+from seesum.runs.names import DEFAULT_RUN, LATEST, RUNS, write_resume
+from seesum.runs.schemas import CalibrationValues, Metrics, RunInfo, check_values, compute_fingerprint, read_rows
 from seesum.runs.shipped import SHIPPED, list_shipped, names_shipped
+from seesum.runs.weights import fill_network
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from seesum.networks.network import Network
 
 
@@ -43,11 +45,31 @@ class Run:
 
     def __repr__(self) -> str:
         """Return one short line."""
-        return f"Run({self.directory.name if self.shipped else self.directory}{'' if self.finished else ', not finished'})"
+        return f"Run({self._name}{'' if self.finished else ', not finished'})"
+
+    @property
+    def _name(self) -> str:
+        return self.directory.name if self.shipped else str(self.directory)
 
     def _repr_html_(self) -> str:
         """Return the metrics as a table, for a notebook."""
         return format_table(METRICS, list_metrics(self.metrics) if self.finished else [], repr(self))
+
+    @with_own_torch_settings
+    def plot(self, data: Dataset | str | os.PathLike[str] | None = None) -> Figure:
+        """Draw the curves of the training and, if its images are at hand or given as ``data``, answers to some of them.
+
+        Raises:
+            InputError: the files of the training are missing, or the data is not what the run was made with.
+        """
+        examples = None
+        try:
+            images = self.load_splits(data).evaluation_images(self.info["evaluation"]["test"])
+            examples = answer_examples(self.load_network(), self.recipe, *images)
+        except InputError:  # the images are not at hand, or the run has no weights yet
+            if data is not None:
+                raise
+        return draw_training(self._name, self.read_rows("history.csv"), self.read_rows("steps.csv"), examples)
 
     @cached_property
     def info(self) -> dict[str, Any]:
@@ -70,14 +92,8 @@ class Run:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over everything in ``run.json`` that decides the weights: recipe, images, number of threads, and the start.
-
-        It is taken from the file as it is, so that a later version with more fields computes the same.
-        """
-        images = {name: value for name, value in self.info["data"].items() if name != "directory"}
-        decisive = [self._stored["recipe"], images, self.info["hardware"].get("threads")]
-        decisive += [self.info["start_from"]["sha256"]] if "start_from" in self.info else []
-        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+        """SHA-256 over everything in ``run.json`` that decides the weights. See ``compute_fingerprint``."""
+        return compute_fingerprint(self._stored, self.info)
 
     def check_fingerprint(self, path: Path, metadata: Mapping[str, Any]) -> None:
         """Make sure that a file of tensors was made by this run, by its metadata. Files of earlier versions do not say.
@@ -138,7 +154,7 @@ class Run:
         """
         self.refuse_teacher()
         if not self.finished:
-            raise InputError(f"{self.directory} is not finished; finish it with: seesum train --resume {self.directory}")
+            raise InputError(f"{self.directory} is not finished; finish it with: {write_resume(self.directory, self.info)}")
 
     def refuse_teacher(self) -> None:
         """Make sure that the run is not a teacher. A teacher is trained with its student and has no metrics.
@@ -156,13 +172,7 @@ class Run:
         Raises:
             InputError: the file holds something else than numbers. So does a row that is taken apart, for a missing column.
         """
-        path = self.directory / name
-        try:
-            return [Row(path, {key: float(value) for key, value in row.items()}) for row in read_csv(path)]
-        except ValueError as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{path} is damaged ({error}); put the file back, or train the run anew") from error
+        return read_rows(self.directory / name)
 
     @with_own_torch_settings
     def load_network(self) -> Network:
@@ -175,22 +185,14 @@ class Run:
 
         from seesum.networks.systems import build_network
 
-        path = self.weights
-        if not path.is_file():
-            raise InputError(f"{self.directory} has no weights yet; finish it with: seesum train --resume {self.directory}")
+        if not (path := self.weights).is_file():
+            raise InputError(f"{self.directory} has no weights yet; finish it with: {write_resume(self.directory, self.info)}")
         tensors, metadata = load_tensors(path)
         self.check_fingerprint(path, metadata)
         changed = self.check_plugins()
         with torch.random.fork_rng(devices=[]):  # a network starts with random weights
             network = build_network(self.recipe)
-        try:
-            network.load_state_dict(tensors)
-        except RuntimeError as error:
-            reason = f", perhaps because {changed[0]}" if changed else ""
-            raise InputError(f"{path} does not fit the network {self.recipe.system!r}{reason}; train the run anew") from error
-        for name, tensor in tensors.items():
-            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-                raise InputError(f"{path} holds numbers that are none, in {name}; train the run anew with a lower --lr")
+        fill_network(network, tensors, path, self.recipe.system, changed)
         network.temperature = self.calibration.temperature
         return network.eval()
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, NotRequired, TypedDict
 
 from seesum.base.errors import InputError
+from seesum.base.files import read_csv
 from seesum.base.references import Plugin
 from seesum.base.schema import check_kind
 
@@ -72,6 +75,23 @@ class StartInfo(TypedDict):
     """Of the file of its weights."""
 
 
+class SumsInfo(TypedDict):
+    """What a network learns from that learns from sums alone."""
+
+    digits: Count
+    """The digits of each number."""
+    numbers: Count
+    """How many numbers are added."""
+    observed: str
+    """What is known of each sum."""
+    wrong: Share
+    """The share of the sums that are wrong."""
+    held_out: bool
+    """Whether a fifth of the sums is held out."""
+    network: str
+    """``ours`` or ``lenet``."""
+
+
 class RunInfo(TypedDict):
     """``run.json``. ``Recipe.from_dict`` checks the recipe."""
 
@@ -97,6 +117,8 @@ class RunInfo(TypedDict):
     """The files and modules of networks, adders and operations that are not built in."""
     start_from: NotRequired[StartInfo]
     """The network that a fine-tuned run started from."""
+    sums: NotRequired[SumsInfo]
+    """What the run learned from, if from sums alone."""
 
 
 class Metrics(TypedDict):
@@ -146,6 +168,9 @@ class Metrics(TypedDict):
     """``both_accuracy`` of the network that fine-tuning started from, on the same images."""
     start_loss: NotRequired[float]
     """``loss`` of that network."""
+    column_accuracy: NotRequired[Share]
+    """Share of the digits of the sums that are right, of a run that learned from sums. Its ``sum_accuracy`` is the share of
+    these sums."""
 
 
 class CalibrationValues(TypedDict):
@@ -201,6 +226,36 @@ class Row(dict[str, float]):
             InputError: always.
         """
         raise InputError(f"{self.path} lacks the column {name!r}; put the file back, or train the run anew")
+
+
+def compute_fingerprint(stored: Mapping[str, Any], info: Mapping[str, Any]) -> str:
+    """Compute SHA-256 over everything in ``run.json`` that decides the weights: recipe, images, threads, start and sums.
+
+    The recipe is taken from the file as it is, so that a later version with more fields computes the same.
+
+    Args:
+        stored: ``run.json`` as it is.
+        info: the same in today's format.
+    """
+    images = {name: value for name, value in info["data"].items() if name != "directory"}
+    decisive = [stored["recipe"], images, info["hardware"].get("threads")]
+    decisive += [info["start_from"]["sha256"]] if "start_from" in info else []
+    decisive += [info["sums"]] if "sums" in info else []
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+
+def read_rows(path: Path) -> list[dict[str, float]]:
+    """Return the rows of a run's CSV file; none if it is missing.
+
+    Raises:
+        InputError: the file holds something else than numbers. So does a row that is taken apart, for a missing column.
+    """
+    try:
+        return [Row(path, {key: float(value) for key, value in row.items()}) for row in read_csv(path)]
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} is damaged ({error}); put the file back, or train the run anew") from error
 
 
 def check_values(values: dict[str, Any], kind: type, path: Path, advice: str = "train the run anew") -> dict[str, Any]:

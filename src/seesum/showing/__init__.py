@@ -6,6 +6,7 @@ Read the files in this order:
 - ``mistakes.py``: the contact sheet of wrong answers
 - ``labels.py``: texts beside the points of a chart
 - ``charts.py``: charts that compare many runs
+- ``adding.py``: two pictures for beginners: how probabilities are added, and what each adder gets right
 - ``report_page.py``: the HTML page of a report
 - ``reports.py``: the pictures and ``report.html`` of a finished run
 

@@ -96,7 +96,7 @@ def draw_comparison(
             Without traces, the chart shows after how many steps it reached 90 %, which is in the rows.
         images: the number of images that the comparison used; None for all.
     """
-    figure = make_figure(WIDTH, 10.4)
+    figure = make_figure(WIDTH, 10.8)
     (accuracy, learning), (few_images, held_out), (calibration, cost) = figure.subplots(3, 2)
     looks = dict(zip(dict.fromkeys(row["adder"] for row in rows), itertools.cycle(SERIES), strict=False))
     cells = _Cells({(row["adder"], row["condition"]): row for row in rows}, looks, images)
@@ -107,7 +107,7 @@ def draw_comparison(
         steps = {adder: cells.value(adder, cells.whole, "steps_to_90_percent") for adder in looks}
         _draw_bars(learning, steps, looks, "{:.0f}")
         learning.set_title("Steps until the sum is learned", **TITLE)
-        learning.set_xlabel("Steps until 90 % of the sums are right (lower is better)")
+        learning.set_xlabel("Steps until 90 % of the sums are right")
     _draw_few_images(few_images, cells)
     figure.legend(handles=few_images.lines, loc="outside lower center", ncols=4)
     held_out_accuracy = {adder: 100 * cells.value(adder, next(iter(HELD_OUT)), "held_out_sum_accuracy_mean") for adder in looks}
@@ -117,7 +117,7 @@ def draw_comparison(
     ece = {adder: 100 * cells.value(adder, cells.whole, "sum_ece_mean") for adder in looks}
     _draw_bars(calibration, ece, looks, "{:.2f}")
     calibration.set_title("Calibration of the sum", **TITLE)
-    calibration.set_xlabel("Expected calibration error (percentage points, lower is better)")
+    calibration.set_xlabel("Calibration error (percentage points)")
     _draw_cost(cost, cells)
     return figure
 
@@ -152,7 +152,7 @@ def _draw_accuracy(panel: Axes, cells: _Cells) -> None:
     panel.set_yticks(range(len(cells.looks)), list(cells.looks))
     panel.invert_yaxis()
     panel.set_title(f"{cells.whole.capitalize()}: digit (ring) and sum (dot)", **TITLE)
-    panel.set_xlabel("Wrong (%, mean and standard deviation over seeds)")
+    panel.set_xlabel("Wrong (%, mean and std over seeds)")
 
 
 def _draw_learning(panel: Axes, traces: dict[str, list[NDArray[np.float64]]], looks: dict[str, Look]) -> None:
@@ -206,8 +206,8 @@ def _draw_cost(panel: Axes, cells: _Cells) -> None:
     ticks = [0, 100, 1000, 10_000, 100_000]
     panel.set_xticks(ticks, [format_value(tick) for tick in ticks])
     panel.minorticks_off()
-    panel.set_title("Cost of an adder, forward and backward", **TITLE)
-    panel.set(xlabel="Parameters", ylabel="Microseconds per batch of 128", ylim=(0, None))
+    panel.set_title("Cost of an adder", **TITLE)
+    panel.set(xlabel="Parameters", ylabel="Microseconds for 128 images", ylim=(0, 1.15 * max(label.y for label in labels)))
     panel.set_xlim(-40, 4 * max(100, *(label.x for label in labels)))
     write_labels(panel, labels)
 
@@ -217,14 +217,14 @@ def draw_tables(tables: dict[str, NDArray[np.float32]]) -> Figure:
     """Draw the learned tables [10, 10, S] of several operations; wrong cells have a red frame."""
     across = min(3, len(tables))
     lines = math.ceil(len(tables) / across)
-    figure = make_figure(max(4.5, WIDTH * across / 3), 3.3 * lines + 0.3)
+    figure = make_figure(max(4.5, WIDTH * across / 3), 2.9 * lines + 0.3)
     panels = figure.subplots(lines, across, squeeze=False).flat
     for panel, name in itertools.zip_longest(panels, tables):
         if name is None:
             panel.axis("off")
         else:
             operation = find_operation(name)
-            fill_table(panel, tables[name], operation)
+            fill_table(panel, tables[name], operation, 8)
             panel.set_title(operation.name.replace("-", " ").capitalize() or operation.label, **TITLE)
     figure.supxlabel("The most probable answer in each cell (fainter: less probable)", fontsize="medium")
     return figure
@@ -240,7 +240,7 @@ def draw_frontier(rows: Sequence[Mapping[str, Any]], public: Sequence[Mapping[st
         rows: rows of ``systems.csv``, one for each system.
         public: rows of ``public.csv``: figures that others report, most of them picked on the test images.
     """
-    figure = make_figure(WIDTH, 6)
+    figure = make_figure(WIDTH, 6.6)
     panel = figure.subplots()
     ours, rebuilt, reported = SERIES[0], SERIES[1], Look(LIGHT["quiet"], "x", "none")
     labels = []
@@ -256,7 +256,13 @@ def draw_frontier(rows: Sequence[Mapping[str, Any]], public: Sequence[Mapping[st
         panel.plot(size, wrong, reported.marker, color=reported.colour, markersize=8)
         labels.append(Label(letter, size, wrong, colour=reported.colour))
         names[f"{letter}: reported by others, {row['how_chosen']}"] = reported
-    panel.set(xscale="log", yscale="log", xlim=(400, 4e7), xlabel="Parameters", ylabel="Wrong digits on the test images (%)")
+    panel.set(
+        xscale="log",
+        yscale="log",
+        xlim=(400, 1.2e7),
+        xlabel="Parameters",
+        ylabel="Wrong digits on the test images (%, higher is better)",
+    )
     panel.xaxis.set_major_formatter(lambda number, _: format_value(number))
     ticks = [0.2, 0.3, 0.5, 0.7, 1.0]
     panel.set_yticks(ticks, [format_value(tick) for tick in ticks])

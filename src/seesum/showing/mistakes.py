@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seesum.base.style import format_share
 from seesum.data.operations import Operation
 from seesum.measuring.pictures import Judged, find_mistakes
 from seesum.showing.plots import caption_answer, draw_grid
@@ -24,7 +25,7 @@ def draw_mistakes(judged: Sequence[Judged], operation: Operation) -> Figure:
     shown = [one for one in mistakes[:MOST_SHOWN] if one.image is not None and one.predicted is not None]
     captions = [
         f"{caption_answer(operation, one.addend, one.predicted, (one.digit, one.true_sum))}\n"
-        f"{one.confidence:.1%}{', unsure' * one.unsure}\n{Path(one.picture).name[-24:]}"
+        f"{format_share(one.confidence)}{', unsure' * one.unsure}\n{Path(one.picture).name[-24:]}"
         for one in shown
         if one.predicted is not None
     ]

@@ -5,7 +5,6 @@ pyplot is not used, because it keeps global state.
 
 from __future__ import annotations
 
-import io
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -15,23 +14,29 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seesum.base.errors import InputError
 from seesum.base.files import PICTURE_ENDINGS, write_atomically
-from seesum.base.style import LIGHT, LONG_LABEL, OUTPUTS, TITLE, WIDTH, format_value, house_style, make_figure
+from seesum.base.style import (
+    LIGHT,
+    LONG_LABEL,
+    TITLE,
+    WIDTH,
+    encode_figure,
+    format_value,
+    house_style,
+    make_figure,
+    mix_ink,
+)
 from seesum.data.idx import Digits, Images
 from seesum.data.operations import ADDENDS, Operation
 from seesum.data.samples import Samples
 from seesum.reading.answer import draw_bars
-from seesum.runs.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SHOWN_SAMPLES = 10
+SHOWN_SAMPLES = 8
 """Number of samples of each split in the picture of samples."""
-FEW_EPOCHS = 3
-"""Up to this many epochs, training curves have a point for each step. With more, they have a point for each epoch."""
 ACROSS = 6
 """Number of panels side by side in the steps of a picture."""
 
@@ -40,69 +45,6 @@ def save_figure(figure: Figure, path: Path) -> Path:
     """Write a figure to a file in the format of its ending, and return its path."""
     write_atomically(path, encode_figure(figure, PICTURE_ENDINGS[path.suffix.lower()]))
     return path
-
-
-@house_style()
-def encode_figure(figure: Figure, kind: str = "png") -> bytes:
-    """Return a figure as the bytes of a file: png, svg, pdf or jpeg. The same figure always gives the same bytes."""
-    # what a file says of the program and the time of day
-    metadata = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
-    data = io.BytesIO()
-    figure.savefig(data, format=kind, metadata=metadata)
-    return data.getvalue()
-
-
-@house_style()
-def draw_curves(run: Run) -> Figure:
-    """Draw loss and accuracy of both outputs during training, and the share of samples with both right.
-
-    There is a curve for every split that was evaluated: a bare line for training, filled marks for validation, open marks
-    for test. Only reproductions evaluate the test images after every epoch. With up to ``FEW_EPOCHS`` epochs, the training
-    curves have a point for each step and are smoothed over 20 steps.
-
-    Raises:
-        InputError: ``history.csv`` or ``steps.csv`` is missing.
-    """
-    from matplotlib.ticker import LogLocator
-
-    history, steps = run.read_rows("history.csv"), run.read_rows("steps.csv")
-    if not history or not steps:
-        raise InputError(f"{run.directory} has no history.csv or no steps.csv, so there are no curves to plot; train it again")
-    by_step = len(history) <= FEW_EPOCHS
-    figure = make_figure(WIDTH, 3.4)
-    panels = figure.subplots(1, 3)
-    curves = [
-        (panels[0], ("digit_loss", "sum_loss"), "Negative log-likelihood (nats)", 1),
-        (panels[1], ("digit_accuracy", "sum_accuracy"), "Accuracy (%)", 100),
-        (panels[2], ("both_accuracy",), "Digit and sum both right (%)", 100),
-    ]
-    for panel, names, title, factor in curves:
-        for name in names:
-            look = OUTPUTS[name.partition("_")[0]]
-            label = name.partition("_")[0].capitalize()
-            if by_step:
-                x = np.array([row["step"] for row in steps]) * len(history) / len(steps)
-                y = _smooth(np.array([row[name] for row in steps]), 20)
-            else:
-                x, y = np.array([row["epoch"] for row in history]), np.array([row[name] for row in history])
-            panel.plot(x, factor * y, color=look.colour, linestyle=look.dash, label=f"{label}, train")
-            for split, face in (("validation", look.colour), ("test", "white")):
-                if f"{split}_{name}" in history[0]:
-                    epochs = [row["epoch"] for row in history]
-                    values = [factor * row[f"{split}_{name}"] for row in history]
-                    marks = {"marker": look.marker, "mfc": face, "color": look.colour, "linestyle": look.dash}
-                    panel.plot(epochs, values, label=f"{label}, {split}", linewidth=0.8, **marks)
-        panel.set_title(title, **TITLE)
-        panel.set_xlabel("Epoch")
-    panels[0].set_yscale("log")
-    panels[0].minorticks_off()
-    panels[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    panels[0].yaxis.set_major_formatter(lambda value, _: format_value(value))
-    for panel in panels[1:]:
-        panel.set_ylim(top=100.4)
-    lines = [line for panel in panels[1:] for line in panel.lines]
-    figure.legend(handles=lines, loc="outside lower center", ncols=len(OUTPUTS))
-    return figure
 
 
 @house_style()
@@ -119,7 +61,7 @@ def draw_confusion(counts: Digits, title: str, values: Sequence[int] = range(10)
     mistakes = counts.astype(np.float64)
     np.fill_diagonal(mistakes, 0)
     # the paler half of the colours, on which text can be read, also in the dark report with its inverted pictures
-    colours = LinearSegmentedColormap.from_list("mistakes", ["white", LIGHT["alarm"]])
+    colours = LinearSegmentedColormap.from_list("mistakes", [LIGHT["card"], LIGHT["alarm"]])
     panel.imshow(mistakes, cmap=colours, vmax=max(1.0, mistakes.max() * 2.2))
     if classes <= 20:
         for row, column in np.argwhere(counts > 0):
@@ -141,12 +83,12 @@ def draw_grid(images: Images, captions: Sequence[str], wrong: Sequence[bool] = (
     columns = 5
     rows = max(1, math.ceil(len(images) / columns))
     breaks = max((caption.count("\n") for caption in captions), default=0)
-    figure = make_figure(1.75 * columns, (1.95 + 0.15 * max(0, breaks - 2)) * rows + 0.3 * bool(title))
+    figure = make_figure(WIDTH, (1.95 + 0.15 * max(0, breaks - 2)) * rows + 0.3 * bool(title))
     panels = figure.subplots(rows, columns, squeeze=False)
     for panel in panels.flat:
         panel.axis("off")
     for index, (panel, image, caption) in enumerate(zip(panels.flat, images, captions, strict=False)):
-        panel.imshow(image, cmap="gray_r", vmin=0, vmax=255)
+        panel.imshow(image, cmap=mix_ink(), vmin=0, vmax=255)
         heading = panel.set_title(caption)
         if len(wrong) and wrong[index]:
             heading.set_color(LIGHT["alarm"])
@@ -208,7 +150,7 @@ def _draw_saliency(panel: Axes, explanation: Explanation) -> None:
     """Draw the image in pale ink, and over it, in the colour of the sum, how much each pixel counts."""
     from matplotlib.colors import to_rgba
 
-    panel.imshow(explanation.image, cmap="gray_r", vmin=0, vmax=600)
+    panel.imshow(explanation.image, cmap=mix_ink(), vmin=0, vmax=600)
     overlay = np.full((*explanation.saliency.shape, 4), to_rgba(LIGHT["sum"]))
     overlay[..., 3] = 0.8 * explanation.saliency
     panel.imshow(overlay)
@@ -235,14 +177,14 @@ def draw_samples(splits: dict[str, Samples], sizes: dict[str, int], operation: O
     columns = max(len(samples) for samples in splits.values())
     captions = {name: _caption_samples(samples, operation) for name, samples in splits.items()}
     breaks = max(caption.count("\n") for row in captions.values() for caption in row)
-    figure = make_figure(0.9 * columns, (1.25 + 0.15 * breaks) * len(splits))
+    figure = make_figure(WIDTH * columns / SHOWN_SAMPLES, (1.4 + 0.17 * breaks) * len(splits))
     rows = figure.subplots(len(splits), columns, squeeze=False)
     for row, (name, samples) in zip(rows, splits.items(), strict=True):
         for index, panel in enumerate(row):
             panel.set(xticks=[], yticks=[])
             panel.set_frame_on(False)
             if index < len(samples):
-                panel.imshow(samples.images[index], cmap="gray_r", vmin=0, vmax=255)
+                panel.imshow(samples.images[index], cmap=mix_ink(), vmin=0, vmax=255)
                 panel.set_title(captions[name][index])
         row[0].set_ylabel(f"{name.capitalize()}\n{sizes[name]:,}")
     return figure
@@ -263,7 +205,7 @@ def draw_table(table: NDArray[np.float32], operation: Operation) -> Figure:
     return figure
 
 
-def fill_table(panel: Axes, table: NDArray[np.float32], operation: Operation) -> None:
+def fill_table(panel: Axes, table: NDArray[np.float32], operation: Operation, size: float = 10) -> None:
     """Draw a table [10, 10, S] into a panel.
 
     Each cell shows its most probable answer. Equal answers have one colour, so that addition shows its diagonals and
@@ -278,7 +220,7 @@ def fill_table(panel: Axes, table: NDArray[np.float32], operation: Operation) ->
     colours = 1 - 0.6 * probability[..., None] * (1 - pure)
     panel.imshow(colours, vmin=0, vmax=1)
     truth, values = operation.tabulate(), [format_value(value) for value in operation.values]
-    size = 9 * min(1.0, LONG_LABEL / max(len(values[k]) for k in answer.flat))
+    size *= min(1.0, LONG_LABEL / max(len(values[k]) for k in answer.flat))
     for digit in range(10):
         for addend in range(ADDENDS):
             panel.text(addend, digit, values[answer[digit, addend]], ha="center", va="center", fontsize=size)
@@ -287,12 +229,3 @@ def fill_table(panel: Axes, table: NDArray[np.float32], operation: Operation) ->
                 panel.add_patch(Rectangle(corner, 0.92, 0.92, fill=False, edgecolor=LIGHT["alarm"], linewidth=1.6))
     panel.set(xticks=range(ADDENDS), yticks=range(10), xlabel="Addend", ylabel="Digit")
     panel.grid(visible=False)
-
-
-def _smooth(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    """Return the mean over the last ``width`` values at each place; there are fewer values at the start."""
-    totals = np.concatenate([[0.0], np.cumsum(values)])
-    ends = np.arange(1, len(values) + 1)
-    starts = np.maximum(0, ends - width)
-    smoothed: NDArray[np.float64] = (totals[ends] - totals[starts]) / (ends - starts)
-    return smoothed

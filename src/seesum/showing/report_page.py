@@ -12,7 +12,7 @@ from typing import Any
 
 from seesum.base.errors import join_names
 from seesum.base.markup import format_table
-from seesum.base.style import DARK, LIGHT, SANS, SERIF
+from seesum.base.style import DARK, DPI, LIGHT, SANS, SERIF, SHOWN_DPI
 from seesum.data.idx import TURNS, LabelledImages
 from seesum.data.operations import ADDENDS, Operation, find_operation
 from seesum.data.samples import ADDEND_STRATEGIES
@@ -285,9 +285,10 @@ def _provenance(run: Run) -> str:
 
 def _image(images: dict[str, bytes], name: str, alt: str) -> str:
     """Return a picture that becomes smaller on narrow screens, down to the size at which its text can be read."""
-    width = int.from_bytes(images[name][16:20])  # in the header of a PNG file
+    width = int.from_bytes(images[name][16:20]) * SHOWN_DPI / DPI  # in the header of a PNG file
     source = f"data:image/png;base64,{base64.b64encode(images[name]).decode()}"
-    return f'<div class=picture><img alt="{_escape(alt)}" style="min-width:{0.7 * width:.0f}px" src="{source}"></div>'
+    style = f"width:{width:.0f}px;min-width:{0.8 * width:.0f}px"
+    return f'<div class=picture><img alt="{_escape(alt)}" style="{style}" src="{source}"></div>'
 
 
 def _mark_code(text: str) -> str:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seesum.base.files import write_atomically
+from seesum.base.style import format_share
 from seesum.data.operations import draw_addends
 from seesum.data.splits import Splits, preview_samples
 from seesum.measuring.metrics import PredictedClasses, confusion_matrix
 from seesum.networks.tables import TableAdder
 from seesum.reading.reader import Reader
+from seesum.runs.curves import draw_training
 from seesum.runs.run import Run, refuse_shipped
 from seesum.showing import plots
 from seesum.showing.report_page import ReportData, compose_page
@@ -63,9 +65,10 @@ def draw_pictures(data: ReportData) -> dict[str, Figure]:
     """
     operation = data.operation
     answers = data.classes
+    history, steps = data.run.read_rows("history.csv"), data.run.read_rows("steps.csv")
     samples = preview_samples(data.splits, data.run.recipe, plots.SHOWN_SAMPLES)
     figures = {
-        "curves": plots.draw_curves(data.run),
+        "curves": draw_training(str(data.run.directory), history, steps),
         "samples": plots.draw_samples(samples, data.splits.sizes, operation),
         "confusion-digit": draw_digit_confusion(answers),
         "confusion-sum": plots.draw_confusion(
@@ -119,7 +122,7 @@ def draw_mistakes(data: ReportData, most: int = 20) -> Figure:
         a = int(worst_addend[i])
         predicted = (int(answers.digit[i, a]), operation.values[answers.sum[i, a]])
         truth = (int(answers.true_digit[i, 0]), operation.values[answers.true_sum[i, a]])
-        shares = f"{data.probabilities.digit_p[i, a].max():.1%}, {data.probabilities.sum_p[i, a].max():.1%}"
+        shares = ", ".join(format_share(p[i, a].max()) for p in (data.probabilities.digit_p, data.probabilities.sum_p))
         captions.append(f"{plots.caption_answer(operation, a, predicted, truth)}\n({shares})")
     title = f"Wrong with at least one addend: {int(wrong.any(1).sum()):,} of {len(wrong):,} images"
     return plots.draw_grid(data.labelled.images[order], captions, title=title)

@@ -39,6 +39,9 @@ SHARES: dict[int, dict[str, Any]] = {100: {}, 10: {"epochs": 10}, 1: {"epochs": 
 share of MNIST takes 375 to 380 steps of 128 images."""
 HELD_OUT: dict[str, dict[str, Any]] = {"10 pairs held out": {"held_out_pairs": 10}}
 """The condition in which training never shows some pairs."""
+COLUMNS = ("adder", "condition", *(f"{name}_mean" for name in ("digit_accuracy", "sum_accuracy", "both_accuracy")))
+COLUMNS += ("consistency_mean", "held_out_sum_accuracy_mean")
+"""The columns of a comparison that are shown to people."""
 SMOOTHED_STEPS = 20
 """Number of steps over which the training accuracy is averaged."""
 

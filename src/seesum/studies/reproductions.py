@@ -10,6 +10,9 @@ from seesum.networks.system import PublishedFigure, System
 from seesum.runs.run import Run
 from seesum.studies.seeds import Study, compute_spread
 
+COLUMNS = ("system", "output", "on", "epoch", "published", "reproduced_mean", "reproduced_std", "n", "gap")
+"""The columns of a reproduction that are shown to people."""
+
 
 def compare_published(system: System, study: Study) -> list[dict[str, Any]]:
     """Return a row for each published figure, with the accuracy that the runs of the same system reach.

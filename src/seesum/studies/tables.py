@@ -11,13 +11,14 @@ from typing import Any
 from seesum.base.errors import InputError
 from seesum.base.files import PathLike, check_file, make_folder, read_csv, write_csv
 from seesum.base.locks import hold_folder
+from seesum.base.markup import format_table
 from seesum.runs.names import RUNS
 
 PATIENCE = 60.0
 """Seconds to wait for another process that writes into the same folder. A row takes it milliseconds."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ResultTable:
     """The rows that ``reproduce`` or ``compare`` wrote."""
 
@@ -25,6 +26,17 @@ class ResultTable:
     """Folder of the CSV file and the pictures."""
     rows: list[dict[str, Any]]
     """The new rows of the CSV file."""
+    columns: tuple[str, ...]
+    """The columns that are shown to people."""
+
+    def __repr__(self) -> str:
+        """Return one short line."""
+        return f"ResultTable({self.folder}, {len(self.rows)} row{'s' * (len(self.rows) != 1)})"
+
+    def _repr_html_(self) -> str:
+        """Return the columns for people as a table, for a notebook."""
+        rows = [[row[name] for name in self.columns] for row in self.rows]
+        return format_table([name.replace("_", " ") for name in self.columns], rows, repr(self))
 
 
 def append_row(path: Path, row: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from seesum.reading.datasets import load_data
 from seesum.showing.charts import draw_comparison, draw_tables
 from seesum.showing.plots import save_figure
 from seesum.studies.comparisons import (
+    COLUMNS,
     ENCODER,
     SHARED_RECIPE,
     compare_study,
@@ -92,7 +93,7 @@ def compare(
     save_figure(draw_comparison(rows, traces, images), folder / "adders.png")
     if tables:
         save_figure(draw_tables(tables), folder / "operations.png")
-    return ResultTable(folder, rows)
+    return ResultTable(folder, rows, COLUMNS)
 
 
 def _find_encoder(encoder: SystemLike | None) -> System:

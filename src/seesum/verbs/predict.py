@@ -9,6 +9,7 @@ import numpy as np
 from seesum.base.environment import with_own_torch_settings
 from seesum.base.errors import InputError
 from seesum.base.files import PathLike, check_picture_file
+from seesum.base.style import format_share
 from seesum.data.idx import Digits
 from seesum.data.operations import Operation, draw_addends
 from seesum.data.sources import Data
@@ -176,7 +177,7 @@ def _caption(prediction: Prediction, operation: Operation) -> tuple[str, bool]:
         truth = (prediction.digit, operation.compute(prediction.digit, addend))
     caption = caption_answer(operation, addend, predicted, truth)
     if truth is None:
-        caption += f"\n{answer.confidence:.1%}" + ", unsure" * answer.unsure
+        caption += f"\n{format_share(answer.confidence)}" + ", unsure" * answer.unsure
     return caption, truth not in (None, predicted)
 
 

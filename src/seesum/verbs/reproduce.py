@@ -13,7 +13,7 @@ from seesum.networks.plugins import SystemLike, resolve_system
 from seesum.networks.systems import SYSTEMS
 from seesum.showing.charts import draw_published
 from seesum.showing.plots import save_figure
-from seesum.studies.reproductions import compare_published
+from seesum.studies.reproductions import COLUMNS, compare_published
 from seesum.studies.tables import ResultTable, append_row, choose_folder, merge_rows
 from seesum.verbs.study import study
 
@@ -74,4 +74,4 @@ def reproduce(
     if not rows:
         raise InputError("there is no published figure for so few epochs; train for longer")
     names = {system.recipe.system for system in chosen}
-    return ResultTable(folder, [row for row in rows if row["system"] in names])
+    return ResultTable(folder, [row for row in rows if row["system"] in names], COLUMNS)
