@@ -3,6 +3,9 @@
 Read the files in this order:
 
 - ``contract.py``: what an encoder gives, what an adder does, what a network answers
+- ``columns.py``: how many digits the sum of written numbers has
+- ``addition.py``: add numbers whose digits are uncertain, exactly; learn from sums alone
+- ``addition_numpy.py``: the same without torch, and the most probable sums
 - ``tables.py``: adders that learn the table of the operation
 - ``adders.py``: all other adders, and the registry of adders
 - ``network.py``: an encoder, a digit head and an adder as one module; its layers as a table

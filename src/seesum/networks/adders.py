@@ -16,6 +16,7 @@ from torch.nn import functional
 from seesum.base.errors import InputError, shorten_error
 from seesum.base.registry import Registry, look_up
 from seesum.data.operations import ADDENDS, Operation
+from seesum.networks.addition import add_known
 from seesum.networks.contract import Adder, Output, append_addend, compute_digit_logp, in_evaluation
 from seesum.networks.tables import DiagonalTable, LowRankTable, Table
 
@@ -110,7 +111,8 @@ class Exact(Adder):
 
     The sum is right exactly when the digit is right. The addend is known, so the gradient of the sum teaches the digit. This is
     marginalisation over a known rule, as in DeepProbLog (Manhaeve et al. 2018, arXiv 1805.10872), for one digit. The operation
-    must be one-to-one in the digit for every addend. Cost: no weights, and one gather per batch.
+    must be one-to-one in the digit for every addend. It is the carry recursion of ``addition.py`` for one column and a known
+    addend. Cost: no weights, and one gather per batch.
     """
 
     knows_rule: ClassVar[bool] = True
@@ -137,8 +139,7 @@ class Exact(Adder):
     def forward(self, features: Tensor, digit_logits: Tensor | None, addend: Tensor) -> Output:  # noqa: ARG002
         """Compute both outputs; see ``Adder.forward``."""
         digit_logp = compute_digit_logp(digit_logits)
-        padded = functional.pad(digit_logp, (0, 1), value=IMPOSSIBLE)
-        return Output(digit_logp, padded.gather(1, self.source[addend]))
+        return Output(digit_logp, add_known(digit_logp, self.source, addend, IMPOSSIBLE))
 
 
 def _adapt_adder(name: str, thing: Any) -> type[Adder]:
