@@ -22,16 +22,17 @@ from filelock import FileLock
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+    from seesum.base.registry import Registry
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run in parallel, one core each, so torch must not use all cores
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each program that a test starts compiles the package again
 
 import seesum
-from seesum.base.registry import Registry
 from seesum.cli import app as cli
 from seesum.data.idx import NAMINGS, Dataset, LabelledImages, load_mnist
-from seesum.data.operations import OPERATIONS
-from seesum.networks.adders import ADDERS
-from seesum.networks.systems import SYSTEMS
 from seesum.runs.run import Run
+
+sys.dont_write_bytecode = False  # so that pytest too compiles a module of tests once, whatever the environment says
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:
@@ -51,6 +52,12 @@ def write_folder(folder: Path, train: LabelledImages, test: LabelledImages) -> P
     return folder
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one worker more than there are cores: tests of servers and of the page mostly wait."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture(scope="session", autouse=True)
 def plain_terminal() -> None:
     """Fix the width of the output, whatever the terminal is."""
@@ -68,6 +75,11 @@ def usual_signals() -> None:
 @pytest.fixture(autouse=True)
 def forget_registered() -> Iterator[None]:
     """Let no test leave a system, an adder or an operation to those after it."""
+    # torch is imported here, and not above, because the process that only starts the workers needs none of it
+    from seesum.data.operations import OPERATIONS
+    from seesum.networks.adders import ADDERS
+    from seesum.networks.systems import SYSTEMS
+
     registries: list[Registry[Any]] = [SYSTEMS, ADDERS, OPERATIONS]
     before = [(dict(one._added), dict(one._origins)) for one in registries]
     yield
@@ -89,18 +101,20 @@ def small_data(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path
     )
 
 
-@pytest.fixture(scope="session")
-def small_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Train ``fast`` on 6,000 images. That takes half a second, and is enough to read most digits.
-
-    Its report takes longer. So with several workers, the first that needs the run makes it, and each has its own copy.
-    """
+def train_once(tmp_path_factory: pytest.TempPathFactory, name: str, **settings: Any) -> Run:
+    """Train ``fast``. With several workers, the first that needs the run makes it, and each has its own copy."""
     base = tmp_path_factory.getbasetemp()
-    made = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "small-run"
+    made = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
     with FileLock(f"{made}.lock"):
         if not made.exists():
-            seesum.train("fast", images="6000", batch_size=64, out=made, quiet=True)
-    return Run(shutil.copytree(made, tmp_path_factory.mktemp("run") / "small"))
+            seesum.train("fast", out=made, quiet=True, **settings)
+    return Run(shutil.copytree(made, tmp_path_factory.mktemp("run") / name))
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Train ``fast`` on 6,000 images. That takes half a second, and is enough to read most digits. Its report takes longer."""
+    return train_once(tmp_path_factory, "small-run", images="6000", batch_size=64)
 
 
 @pytest.fixture

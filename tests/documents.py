@@ -10,13 +10,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("benchmarks", "docs", "examples", "results", "src", "tests")
+GENERATED = {ROOT / line for line in (ROOT / ".gitignore").read_text().split() if line.endswith(".md")}
+"""The pages that are there once the site was built. They are made from the code, whose tests check them."""
 DOCUMENTS = sorted(
     path
     for found in (ROOT.glob("*.md"), *((ROOT / folder).rglob("*.md") for folder in FOLDERS))
     for path in found
-    if "_build" not in path.parts
+    if "_build" not in path.parts and path not in GENERATED
 )
-"""All of them, found on the disk."""
+"""All others, found on the disk."""
 QUICK = [
     *("--epochs=1", "--images=500"),
     *("--set=synthetic_digits=20", "--set=synthetic_non_digits=20", "--set=teachers="),
@@ -26,6 +28,7 @@ SMALL = {
     "study": [*QUICK, "--seeds=1"],
     "reproduce": ["--epochs", "1", "--images", "64", "--seeds", "1"],
     "compare": ["--epochs", "1", "--images", "200", "--seeds", "1"],
+    "sums": ["--epochs", "1", "--no-plot"],
 }
 """Options that make a command small. If an option is given twice, click takes the last."""
 
@@ -33,6 +36,12 @@ SMALL = {
 def find_blocks(path: Path, language: str) -> list[str]:
     """Return the blocks of a language in a document, such as sh or python."""
     return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(), re.S | re.M)
+
+
+def find_cells(path: Path) -> list[str]:
+    """Return the Python of the cells that a page of the site shows, without their settings."""
+    cells = find_blocks(path, r"\{code-cell\} ipython3")
+    return [re.sub(r"\A(?::.*\n)*\n*", "", cell) for cell in cells if ":tags: [remove-cell]" not in cell]
 
 
 def find_commands(start: str, documents: Sequence[Path] = DOCUMENTS) -> list[str]:
@@ -75,7 +84,7 @@ def find_free_names(code: str) -> set[str]:
 def make_small(verb: str, data: Path) -> list[str]:
     """Return the options that make a command small."""
     small = SMALL.get(verb, [])
-    return [*small, "--data", str(data)] if verb in ("study", "reproduce", "compare") else small
+    return [*small, "--data", str(data)] if verb in ("study", "reproduce", "compare", "sums") else small
 
 
 def find_links(path: Path) -> list[tuple[str, str]]:

@@ -75,6 +75,15 @@ def test_formulas(run_here: Any, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir()), "a trial stores nothing"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [("cost", "--images=40", "--rounds=1"), ("approaches", "--images=200", "--epochs=1")])
+def test_sums(words: tuple[str, ...], run_here: Any, tmp_path: Path) -> None:
+    code, printed, err = run_here("sums.py", *words, "--digits", "1", "2")
+    assert code == 0, err
+    assert all(name in printed for name in ("carry recursion", "enumeration", "column marginals"))
+    assert not list(tmp_path.iterdir()), "a trial stores nothing"
+
+
 def test_synthetic(run_here: Any, tmp_path: Path) -> None:
     assert run_here("synthetic.py", "synthetic.png")[0] == 0
     assert (tmp_path / "synthetic.png").stat().st_size > 10_000

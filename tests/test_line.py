@@ -113,7 +113,8 @@ def test_a_wing_says_in_which_order_to_read_it(wing: str) -> None:
 
 def test_every_verb_has_a_file_and_a_command_of_its_name() -> None:
     verbs = {path.stem for path in (PACKAGE / "verbs").glob("*.py")} - {"__init__"}
-    commands = {path.stem for path in (PACKAGE / "cli").glob("*.py")} - {"__init__", "app", "options", "output"}
+    shared = {"__init__", "app", "completion", "help", "options", "output"}
+    commands = {path.stem for path in (PACKAGE / "cli").glob("*.py")} - shared
     assert verbs == commands
     for name in verbs:
         for wing in ("verbs", "cli"):

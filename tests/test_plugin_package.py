@@ -1,4 +1,7 @@
-"""examples/plugin: the package of the tutorial is installed into an environment of its own and used there."""
+"""examples/plugin: the package of the tutorial is installed into an environment of its own and used there.
+
+The commands are those of examples/plugin/README.md.
+"""
 
 from __future__ import annotations
 

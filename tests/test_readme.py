@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 import seesum
+from documents import find_blocks
 from seesum.base.files import read_csv
 from seesum.runs.shipped import SHIPPED
-from test_docs import find_blocks
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

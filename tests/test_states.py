@@ -69,6 +69,8 @@ FUNCTIONS: dict[str, Callable[[seesum.Run, Path], Any]] = {
     "report": lambda run, data: seesum.report(run, data=data),
     "export": lambda run, _: seesum.export(run, to="model.onnx"),
     "systems": lambda *_: seesum.systems(),
+    "check": lambda *_: seesum.check(),
+    "sums": lambda _, data: seesum.sums(1, network="lenet", data=data, epochs=1, plot=False, quiet=True),
     "load_data": lambda _, data: seesum.load_data(data),
     "load_mnist": lambda _, data: seesum.load_mnist(data),
     "Reader": lambda run, _: seesum.Reader.load(run)(str(THREE), add=7),

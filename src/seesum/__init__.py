@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from seesum.runs.run import Run as Run
     from seesum.studies.seeds import Study as Study
     from seesum.verbs.calibrate import calibrate as calibrate
+    from seesum.verbs.check import check as check
     from seesum.verbs.compare import compare as compare
     from seesum.verbs.evaluate import evaluate as evaluate
     from seesum.verbs.export import export as export
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from seesum.verbs.serve import serve as serve
     from seesum.verbs.show import show as show
     from seesum.verbs.study import study as study
+    from seesum.verbs.sums import sums as sums
     from seesum.verbs.systems import systems as systems
     from seesum.verbs.train import train as train
 
@@ -57,6 +59,7 @@ _MODULES = {
     "Study": "studies.seeds",
     "System": "networks.system",
     "calibrate": "verbs.calibrate",
+    "check": "verbs.check",
     "compare": "verbs.compare",
     "datasets": "reading.own_loop",
     "evaluate": "verbs.evaluate",
@@ -71,6 +74,7 @@ _MODULES = {
     "serve": "verbs.serve",
     "show": "verbs.show",
     "study": "verbs.study",
+    "sums": "verbs.sums",
     "systems": "verbs.systems",
     "train": "verbs.train",
 }

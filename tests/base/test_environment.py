@@ -11,6 +11,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+import seesum
 from seesum.base.environment import SPIN_SETTINGS, SPINS, TELEMETRY
 
 ROOT = Path(__file__).parents[2]
@@ -29,12 +30,6 @@ def make_environment(home: Path, **more: str) -> dict[str, str]:
 def run(words: list[str], environment: dict[str, str]) -> str:
     done = subprocess.run([sys.executable, *words], env=environment, capture_output=True, text=True, check=True)
     return done.stdout
-
-
-@pytest.mark.parametrize("words", [PREDICT, API], ids=["command", "python"])
-def test_nothing_is_written_to_a_new_home(words: list[str], tmp_path: Path) -> None:
-    run(words, make_environment(tmp_path))
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_a_server_writes_nothing_but_its_own_cache(tmp_path: Path) -> None:
@@ -62,14 +57,16 @@ def test_a_server_writes_nothing_but_its_own_cache(tmp_path: Path) -> None:
     assert all(path.parts[:3] == (".cache", "seesum", "mnist") for path in files), files
 
 
-@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 @pytest.mark.parametrize("words", [PREDICT, API], ids=["command", "python"])
-def test_nothing_goes_to_the_network(words: list[str], tmp_path: Path) -> None:
-    trace = tmp_path / "trace"
-    watched = ["-f", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o", str(trace), sys.executable]
-    subprocess.run(["strace", *watched, *words], env=make_environment(tmp_path), capture_output=True, check=True)
-    calls = [line for line in trace.read_text().splitlines() if "AF_INET" in line or "sendto(" in line]
-    assert calls == []
+def test_nothing_is_written_to_a_new_home_or_goes_to_the_network(words: list[str], tmp_path: Path) -> None:
+    """The network is watched where strace is installed."""
+    home, trace = tmp_path / "home", tmp_path / "trace"
+    home.mkdir()
+    watch = ["strace", "-f", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o", str(trace)] if shutil.which("strace") else []
+    subprocess.run([*watch, sys.executable, *words], env=make_environment(home), capture_output=True, check=True)
+    assert [path for path in home.rglob("*") if path.is_file()] == []
+    lines = trace.read_text().splitlines() if watch else []
+    assert [line for line in lines if "AF_INET" in line or "sendto(" in line] == []
 
 
 def test_the_environment_is_as_it_was_after_onnx_runtime(tmp_path: Path) -> None:
@@ -79,12 +76,21 @@ def test_the_environment_is_as_it_was_after_onnx_runtime(tmp_path: Path) -> None
         run(["-c", program], make_environment(tmp_path, **setting))
 
 
+def test_training_sets_how_long_threads_spin_and_does_not_import_the_compiler(tmp_path: Path) -> None:
+    """The compiler's import takes a second, as long as the training of ``fast``."""
+    program = (
+        "import os, sys, seesum; seesum.train('fast', images='400', out=sys.argv[1], plot=False, quiet=True);"
+        "print(os.environ.get('GOMP_SPINCOUNT'), 'torch._dynamo' in sys.modules)"
+    )
+    assert run(["-c", program, str(tmp_path / "run")], make_environment(tmp_path)).strip() == f"{SPINS} False"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setting", "expected"),
     [
-        pytest.param({}, SPINS, id="none"),
-        pytest.param({"GOMP_SPINCOUNT": "7"}, "7", id="count", marks=pytest.mark.slow),
-        pytest.param({"OMP_WAIT_POLICY": "ACTIVE"}, "None", id="policy", marks=pytest.mark.slow),
+        pytest.param({"GOMP_SPINCOUNT": "7"}, "7", id="count"),
+        pytest.param({"OMP_WAIT_POLICY": "ACTIVE"}, "None", id="policy"),
     ],
 )
 def test_a_user_keeps_a_setting_for_threads(setting: dict[str, str], expected: str, tmp_path: Path) -> None:
@@ -92,10 +98,13 @@ def test_a_user_keeps_a_setting_for_threads(setting: dict[str, str], expected: s
     assert run(["-c", program], make_environment(tmp_path, **setting)).strip() == expected
 
 
-def test_torch_that_was_imported_before_keeps_its_threads(tmp_path: Path) -> None:
-    """It has read its settings by then."""
-    program = "import torch, os, seesum; seesum.train; print(os.environ.get('GOMP_SPINCOUNT'))"
-    assert run(["-c", program], make_environment(tmp_path)).strip() == "None"
+def test_torch_that_was_imported_before_keeps_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has read its settings by then, as in this process."""
+    assert "torch" in sys.modules
+    for name in SPIN_SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    assert callable(seesum.train)
+    assert not os.environ.keys() & set(SPIN_SETTINGS)
 
 
 def test_importing_seesum_sets_nothing(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
 async def send_bytes(parts: list[bytes], pause: float = 0.0, app: ASGIApp = answer, limits: Limits = STRICT) -> bytes:
     """What a server with 0.3 seconds and 2,000 bytes of patience says before it closes the connection, within 3 seconds."""
     bound = bind_connections(limits)
-    config = uvicorn.Config(app, http=bound, timeout_keep_alive=1)
+    config = uvicorn.Config(app, http=bound, timeout_keep_alive=0.3)  # type: ignore[arg-type]
     server = await asyncio.get_running_loop().create_server(lambda: bound(config, ServerState(), {}), "127.0.0.1", 0)
     async with server:
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())

@@ -59,7 +59,7 @@ def test_same_seed_same_weights_whatever_the_caller_did(tmp_path: Path, small_da
 
 RESUMED: dict[str, Any] = {
     **{**LIVELY, "optimiser": "adam", "lr": 0.003, "schedule": "one-cycle", "split": "full"},
-    **{"plot": False, "quiet": True},
+    **{"images": "300", "plot": False, "quiet": True},
 }
 
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -124,13 +120,3 @@ def test_muon_moves_the_encoders_matrices_and_adam_the_rest() -> None:
 def test_unknown_optimiser_lists_the_known() -> None:
     with pytest.raises(InputError, match="adam, adamw, sgd and muon"):
         build_optimiser(make_network(), Recipe(system="fast", optimiser="guess"))
-
-
-def test_training_does_not_import_the_compiler(tmp_path: Path) -> None:
-    """The import takes a second, as long as the training of ``fast``."""
-    code = (
-        "import seesum, sys; seesum.train('fast', images='400', out=sys.argv[1], plot=False, quiet=True);"
-        "assert 'torch._dynamo' not in sys.modules"
-    )
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "run")], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr

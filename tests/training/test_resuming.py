@@ -223,7 +223,8 @@ def test_other_threads_and_another_torch_are_said(stopped: Path, command: Any) -
     assert f"run was started with {was} and goes on with {now}: its weights may differ in the last digits\n" in done.err
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", pytest.param("SIGHUP", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_signal_says_how_to_go_on(stopped: Path, name: str) -> None:
     words = [sys.executable, "-m", "seesum", "train", "logit", "--images", "3000", "--epochs", "99", "--out", "new"]
     process = subprocess.Popen(words, cwd=stopped.parent, stderr=subprocess.PIPE, text=True)

@@ -77,8 +77,8 @@ def test_the_contact_sheet_shows_the_surest_mistakes() -> None:
     seen = [one._replace(image=np.full((28, 28), 9, np.uint8)) for one in JUDGED]
     figure = draw_mistakes(seen, seesum.OPERATIONS["add"])
     captions = [panel.get_title() for panel in figure.axes if panel.get_title()]
-    assert captions[0] == "8 + 1 = 9\nTruth: 6 + 1 = 7\n95.0%\n6.png"
-    assert captions[2].endswith("30.0%, unsure\n7.png")
+    assert captions[0] == "8 + 1 = 9\nTruth: 6 + 1 = 7\n95.0 %\n6.png"
+    assert captions[2].endswith("30.0 %, unsure\n7.png")
     assert len(captions) == len(find_mistakes(JUDGED)) == 3
     many = draw_mistakes(seen * 20, seesum.OPERATIONS["add"])
     assert many.get_suptitle() == "The 30 surest of 60 mistakes"

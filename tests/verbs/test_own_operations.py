@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -16,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 import seesum
-from conftest import Server, start_server, write_folder
+from conftest import Server, start_server, train_once, write_folder
 from pages import THREE, Visit
 from seesum.base.errors import InputError
 from seesum.base.references import describe_origin_of
@@ -44,7 +42,7 @@ def data(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def squares(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Train ``fast`` on squares of differences, with its report."""
-    return seesum.train("fast", operation=GAPS, data=data, out=tmp_path_factory.mktemp("squares") / "run", **SMALL)
+    return train_once(tmp_path_factory, "squares", operation=GAPS, data=data, epochs=2, batch_size=64)
 
 
 def check_table(run: Run) -> None:
@@ -91,15 +89,15 @@ def test_the_report_shows_a_formula(squares: Run) -> None:
     assert "The answer is one of 10 classes: 0, 1, 4, 9, 16, 25, 36, 49, 64 and 81." in page
 
 
-def test_a_function_without_a_name_is_opened_without_its_code(data: Path, tmp_path: Path) -> None:
+def test_a_function_without_a_name_is_opened_without_its_code(data: Path, tmp_path: Path, command: Any) -> None:
     operation = seesum.Operation(lambda d, a: d if d > a else 20)
     run = seesum.train("fast", operation=operation, data=data, out=tmp_path / "run", plot=False, **SMALL)
     assert run.recipe.operation == operation.formula
     assert seesum.Reader.load(run)(EXAMPLES / "three.png", add=2).sum == 3
-    words = ["predict", str(EXAMPLES / "three.png"), "--add", "7", "--run", str(run.directory), "--json"]
-    done = subprocess.run([sys.executable, "-m", "seesum", *words], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["predictions"][0]["sum"] == 20
+    del operation
+    done = command("predict", EXAMPLES / "three.png", "--add", 7, "--run", run.directory, "--json")
+    assert done.code == 0, done.err
+    assert done.json["predictions"][0]["sum"] == 20
 
 
 @pytest.fixture

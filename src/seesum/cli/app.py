@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,9 +18,12 @@ from seesum.base.environment import limit_spinning
 from seesum.base.errors import InputError, JobError
 from seesum.base.interrupts import end_in_imports
 from seesum.cli.calibrate import calibrate
+from seesum.cli.check import check
 from seesum.cli.compare import compare
+from seesum.cli.completion import VARIABLE, install, show as show_script, start
 from seesum.cli.evaluate import evaluate
 from seesum.cli.export import export
+from seesum.cli.help import Program, Verb, split_docstring
 from seesum.cli.options import add_plugin_option
 from seesum.cli.predict import predict
 from seesum.cli.report import report
@@ -27,6 +31,7 @@ from seesum.cli.reproduce import reproduce
 from seesum.cli.serve import serve
 from seesum.cli.show import show
 from seesum.cli.study import study
+from seesum.cli.sums import sums
 from seesum.cli.systems import systems
 from seesum.cli.train import train
 
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="seesum",
+    cls=Program,
     help="See a digit, say the sum. Train, evaluate and use networks with two inputs (a picture of a digit, a number) and "
     "two outputs (the digit, the sum).",
     add_completion=False,
@@ -52,6 +58,15 @@ DEBUG = "--debug"
 def _top(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    install_completion: Annotated[  # noqa: ARG001
+        bool,
+        typer.Option(
+            "--install-completion", callback=install, help="Write a script for your shell, so that the Tab key completes words."
+        ),
+    ] = False,
+    show_completion: Annotated[  # noqa: ARG001
+        bool, typer.Option("--show-completion", callback=show_script, help="Print that script, and write nothing.")
+    ] = False,
     debug: Annotated[bool, typer.Option(DEBUG, help="Show where in seesum an unforeseen error arose.")] = False,  # noqa: ARG001
 ) -> None:
     if version:
@@ -60,8 +75,19 @@ def _top(
         typer.echo(context.get_help())
 
 
-for _command in (train, evaluate, predict, calibrate, show, report, export, study, reproduce, compare, serve, systems):
-    app.command()(add_plugin_option(_command))
+GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Train": (train, sums, systems),
+    "Use": (predict, serve, export),
+    "Measure": (evaluate, calibrate, show, report, check),
+    "Many runs": (study, compare, reproduce),
+}
+"""The commands, in the order and under the headings of the help."""
+
+for _group, _commands in GROUPS.items():
+    for _command in _commands:
+        _help, _examples = split_docstring(_command)
+        _register = app.command(cls=Verb, help=_help, epilog=_examples, rich_help_panel=_group)
+        _register(_command if _command is check else add_plugin_option(_command))
 
 
 def main() -> None:
@@ -73,6 +99,9 @@ def main() -> None:
 
     limit_spinning()
     _accept_every_letter()
+    if os.environ.get(VARIABLE):  # the shell shows what can follow, and an error would stand in the user's line
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        start()
     try:
         with end_in_imports():
             code = app(prog_name="seesum", standalone_mode=False)

@@ -6,25 +6,40 @@ from typing import Annotated
 
 import typer
 
+from seesum.cli.completion import list_own_runs
 from seesum.cli.options import Json, OwnRunArgument, RunData
 from seesum.cli.output import print_json
 from seesum.runs.names import LATEST
 
 
 def calibrate(
-    twin: Annotated[str, typer.Option(metavar="RUN", help="The twin: a run of the same recipe with --split validate.")],
+    twin: Annotated[
+        str,
+        typer.Option(
+            metavar="RUN", autocompletion=list_own_runs, help="The twin: a run of the same recipe with --split validate."
+        ),
+    ],
     run: OwnRunArgument = LATEST,
     pictures: Annotated[
         str | None, typer.Option(metavar="DIR", help="Folder with pictures in subfolders 0 to 9. Default: validation images.")
     ] = None,
     target: Annotated[
         float | None,
-        typer.Option(help="Wanted share of right answers among the accepted ones. Default: 0.999, or 0.995 with --pictures."),
+        typer.Option(
+            metavar="SHARE",
+            help="Wanted share of right answers among the accepted ones, 0 to 1. Default: 0.999, or 0.995 with --pictures.",
+        ),
     ] = None,
     data: RunData = None,
     as_json: Json = False,
 ) -> None:
-    """Set temperature and confidence threshold of a run. They are chosen from the answers of its twin."""
+    """Set the temperature and the confidence threshold of a run. They are chosen from the answers of its twin.
+
+    Examples:
+        seesum train fast --out runs/mine
+        seesum train fast --split validate --out runs/twin
+        seesum calibrate runs/mine --twin runs/twin
+    """
     import seesum
 
     chosen = seesum.calibrate(run, twin=twin, pictures=pictures, target=target, data=data)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from seesum.cli.options import OWN_DATA, AsIs, Invert, Json, SourceArgument, Transpose
+from seesum.cli.options import OWN_DATA, Json, SourceArgument, add_data_options
 from seesum.cli.output import make_table, print_json, print_metrics, print_table
 from seesum.runs.names import LATEST
 
@@ -15,7 +15,15 @@ SHOWN = 10
 """So many of the surest mistakes are printed. --json has all of them."""
 
 
+TestData = Annotated[
+    str | None,
+    typer.Option(metavar="PATH", help=f"{OWN_DATA} The test images among them are used. Default: the data of the run."),
+]
+
+
+@add_data_options(TestData)
 def evaluate(
+    *,
     run: SourceArgument = LATEST,
     pictures: Annotated[
         str | None,
@@ -24,20 +32,22 @@ def evaluate(
     plot: Annotated[
         str | None, typer.Option(metavar="FILE", help="With --pictures: PNG, SVG, PDF or JPEG file for the surest mistakes.")
     ] = None,
-    data: Annotated[str | None, typer.Option(metavar="PATH", help=f"{OWN_DATA}, whose test images are used.")] = None,
-    invert: Invert = False,
-    transpose: Transpose = False,
-    as_is: AsIs = False,
     test: Annotated[bool, typer.Option("--test", help="Use the test images even if the run has validation images.")] = False,
+    reading: dict[str, Any],
     as_json: Json = False,
 ) -> None:
-    """Compute the metrics of a run over all images x 10 addends, or its accuracy on pictures of your own."""
+    """Compute the metrics of a run with all ten addends. With --pictures: its accuracy on pictures of your own.
+
+    Examples:
+        seesum evaluate latest                       # the newest run
+        seesum evaluate fast --json                  # a shipped network
+        seesum evaluate model.onnx                   # an ONNX file
+        seesum evaluate hand --pictures my_pictures  # a folder of subfolders 0 to 9
+    """
     import seesum
     from seesum.measuring.metrics import format_percent
 
-    metrics = seesum.evaluate(
-        run, pictures=pictures, plot=plot, data=data, invert=invert, transpose=transpose, as_is=as_is, test=test
-    )
+    metrics = seesum.evaluate(run, pictures=pictures, plot=plot, test=test, **reading)
     if as_json:
         print_json(metrics)
         return

@@ -12,15 +12,21 @@ from seesum.runs.names import LATEST
 
 
 def export(
-    to: Annotated[str, typer.Option(metavar="FILE", help="The ONNX file.")],
+    to: Annotated[str, typer.Option(metavar="FILE", help="The ONNX file to write.")],
     run: RunArgument = LATEST,
     float_images: Annotated[bool, typer.Option("--float", help="Take images as float32, 0 to 255, instead of uint8.")] = False,
     simple: Annotated[
-        bool, typer.Option("--simple", help="Take one addend for each image, for OpenCV and other small runtimes.")
+        bool,
+        typer.Option("--simple", help="Take exactly one addend for each image, as OpenCV and other small runtimes need it."),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Write the network of a run as an ONNX file. The file runs without torch."""
+    """Write the network of a run as an ONNX file. The file runs without torch.
+
+    Examples:
+        seesum export fast --to model.onnx                      # a shipped network
+        seesum export latest --to simple.onnx --simple --float  # for OpenCV
+    """
     import seesum
 
     exported = seesum.export(run, to=to, float_images=float_images, simple=simple)

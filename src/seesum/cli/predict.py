@@ -15,11 +15,18 @@ if TYPE_CHECKING:
 
 
 def predict(
-    pictures: Annotated[list[str] | None, typer.Argument(metavar="IMAGE...", help="Pictures of digits.")] = None,
-    add: Annotated[str | None, typer.Option(metavar="N", help="The number to add, 0 to 9.")] = None,
+    pictures: Annotated[
+        list[str] | None, typer.Argument(metavar="IMAGE", help="Pictures of digits: files, or patterns in quotes.")
+    ] = None,
+    add: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N", help="The number to add, 0 to 9. With --random, its default is a random number for each image."
+        ),
+    ] = None,
     run: SourceOption = None,
     random: Annotated[int | None, typer.Option(metavar="N", help="Answer N random test images instead of pictures.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed for the choice of test images and addends.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="With --random: the seed for the choice of images and addends.")] = 0,
     plot: Annotated[
         str | None, typer.Option(metavar="FILE", help="PNG, SVG, PDF or JPEG file for the 28x28 images that the network gets.")
     ] = None,
@@ -32,7 +39,13 @@ def predict(
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first picture that cannot be read.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Answer pictures of digits or random test images. Wrong answers to test images are marked."""
+    """Answer pictures of digits, or random test images. Wrong answers to test images are marked.
+
+    Examples:
+        seesum predict examples/three.png --add 7
+        seesum predict "examples/photo-*.jpg" --add 7 --explain steps.png
+        seesum predict --random 25 --plot random.png
+    """
     import seesum
 
     given = [*(pictures or [])]

@@ -7,45 +7,37 @@ from typing import Annotated, Any
 import typer
 
 from seesum.base.settings import FLAGS
-from seesum.cli.options import (
-    AsIs,
-    Data,
-    Device,
-    Invert,
-    Json,
-    Seeds,
-    Set,
-    System,
-    Test,
-    Transpose,
-    add_recipe_options,
-    gather_changes,
-)
+from seesum.cli.options import Device, Json, Seeds, Set, System, Test, add_data_options, add_recipe_options, gather_changes
 from seesum.cli.output import make_table, print_json, print_table
 
 
 @add_recipe_options(*(name for name in FLAGS if name != "seed"))
+@add_data_options()
 def study(
+    *,
     system: System = None,
     seeds: Seeds = 5,
     csv: Annotated[
         str | None, typer.Option(metavar="FILE", help="CSV file to which a row with the result is appended.")
     ] = None,
+    fields: dict[str, Any],
     change: Set = None,
-    test: Test = False,
-    data: Data = None,
-    invert: Invert = False,
-    transpose: Transpose = False,
-    as_is: AsIs = False,
-    device: Device = "auto",
     out: Annotated[
         str | None, typer.Option(metavar="DIR", help="Directory of the study. Default: a directory under runs.")
     ] = None,
+    reading: dict[str, Any],
+    device: Device = "auto",
+    test: Test = False,
     as_json: Json = False,
-    *,
-    fields: dict[str, Any],
 ) -> None:
-    """Train one recipe with several seeds. Print mean, standard deviation and interval. A stopped study is continued."""
+    """Train one recipe with several seeds. The mean, the standard deviation and the interval of each metric are printed.
+
+    Finished runs are kept. So the same command continues a stopped study.
+
+    Examples:
+        seesum study fast --seeds 5 --csv results/systems.csv
+        seesum study fast --split validate --set label_smoothing=0.2 --seeds 3
+    """
     from dataclasses import asdict
 
     import seesum
@@ -57,13 +49,10 @@ def study(
         system,
         seeds=seeds,
         csv=csv,
-        data=data,
-        invert=invert,
-        transpose=transpose,
-        as_is=as_is,
         device=device,
         out=out,
         test=test,
+        **reading,
         **changes,
     )
     spreads = finished.spreads

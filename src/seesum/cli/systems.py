@@ -7,7 +7,12 @@ from seesum.cli.output import print_json, print_rows
 
 
 def systems(as_json: Json = False) -> None:
-    """List the systems with their parameters, adder and results."""
+    """List the systems with their parameters, adder and results.
+
+    Examples:
+        seesum systems                               # all that are known
+        seesum systems --plugin examples/my_nets.py  # and yours
+    """
     import seesum
 
     rows = seesum.systems()

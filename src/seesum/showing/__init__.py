@@ -7,6 +7,7 @@ Read the files in this order:
 - ``labels.py``: texts beside the points of a chart
 - ``charts.py``: charts that compare many runs
 - ``adding.py``: two pictures for beginners: how probabilities are added, and what each adder gets right
+- ``sums_page.py``: the part of a report about learning from sums
 - ``report_page.py``: the HTML page of a report
 - ``reports.py``: the pictures and ``report.html`` of a finished run
 

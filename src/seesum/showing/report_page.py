@@ -28,6 +28,7 @@ from seesum.measuring.metrics import (
 from seesum.networks.network import Network, describe_layers
 from seesum.networks.systems import find_system
 from seesum.runs.run import Run
+from seesum.showing.sums_page import describe_sums, measure_pairs
 from seesum.studies.seeds import describe_settings
 from seesum.training.losses import LOSSES
 
@@ -95,9 +96,9 @@ def compose_page(data: ReportData, images: dict[str, bytes]) -> str:
         data: the run and its results.
         images: PNG files of the pictures, by name.
     """
-    run = data.run
-    metrics = run.metrics
+    run, metrics = data.run, measure_pairs(data.run)
     sections = [
+        ("Learned from sums alone", describe_sums(run)),
         ("Results", _results(data, metrics)),
         ("The task", _task(data, images)),
         ("The network", _network(data)),

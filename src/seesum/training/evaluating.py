@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
+import torch
 
 from seesum.base.errors import JobError
 from seesum.data.idx import LabelledImages
@@ -64,3 +66,17 @@ def summarise_epoch(state: State, means: dict[str, float], monitor: dict[str, La
         metrics = evaluate_state(state, labelled)
         row |= {f"{split}_{name}": metrics[name] for name in STEP_METRICS}
     return row
+
+
+def refuse_divergence(state: State, loss: float, is_teacher: bool) -> None:
+    """Make sure that loss and weights are numbers. The last step may spoil the weights without showing in any loss.
+
+    Raises:
+        JobError: they are not. Nothing of this epoch has been written.
+    """
+    weights = [*state.network.state_dict().values(), *state.average.values()]
+    finite = all(bool(torch.isfinite(one).all()) for one in weights if one.is_floating_point())
+    if not (finite and math.isfinite(loss)):
+        advice = f"leave the teacher {state.recipe.system} out" if is_teacher else "train with a smaller --lr"
+        what = "weights" if math.isfinite(loss) else "loss"
+        raise JobError(f"the {what} stopped being numbers in epoch {state.epoch}; {advice}")

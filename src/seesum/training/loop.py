@@ -6,7 +6,6 @@ Read ``train_epoch`` first: it is the loop itself. ``train_network`` repeats it 
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 import torch
 
 from seesum.base.devices import resolve_device, use_cudnn
-from seesum.base.errors import InputError, JobError
+from seesum.base.errors import InputError
 from seesum.base.files import check_file, read_csv, save_tensors, write_csv, write_json
 from seesum.base.interrupts import end_as_interrupted
 from seesum.base.locks import hold_folder
@@ -24,12 +23,14 @@ from seesum.data.batches import Batches
 from seesum.data.idx import LabelledImages
 from seesum.data.splits import Splits
 from seesum.networks.network import Network
+from seesum.runs.names import write_resume
 from seesum.runs.provenance import compare_machine
 from seesum.runs.run import Run
 from seesum.runs.starts import reopen_start
 from seesum.training.choosing import Kept
 from seesum.training.distillation import Teachers, list_teachers
-from seesum.training.evaluating import evaluate_run, evaluate_state, summarise_epoch
+from seesum.training.evaluating import evaluate_run, evaluate_state, refuse_divergence, summarise_epoch
+from seesum.training.lesson import Lesson
 from seesum.training.losses import compute_loss
 from seesum.training.state import State, list_checkpoints, preserve_rng_state
 from seesum.training.tracking import STEP_METRICS, StepResults, describe_epoch, describe_metrics
@@ -74,7 +75,14 @@ def train_epoch(
     return results.to_rows(state.step, state.epoch + 1)
 
 
-def train_run(run: Run, splits: Splits, device_name: str, quiet: bool = False, watchers: Watchers | None = None) -> Run:
+def train_run(
+    run: Run,
+    splits: Splits,
+    device_name: str,
+    quiet: bool = False,
+    watchers: Watchers | None = None,
+    lesson: Lesson | None = None,
+) -> Run:
     """Train what ``run.json`` says, from its checkpoint if it has one, and write weights and metrics to the run directory.
 
     The clock (``train_seconds``) starts with uint8 images in memory and stops after the last step, teachers included.
@@ -86,6 +94,7 @@ def train_run(run: Run, splits: Splits, device_name: str, quiet: bool = False, w
         device_name: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         quiet: show no progress.
         watchers: the user's function and log, for the network but not for its teachers.
+        lesson: what the network learns from; None for the labels.
 
     Raises:
         InputError: another process trains the run, its files are damaged or of another run, its directory cannot be written
@@ -99,15 +108,17 @@ def train_run(run: Run, splits: Splits, device_name: str, quiet: bool = False, w
         if run.finished:
             return run  # by the process that had the lock until now
         try:
-            _train_and_evaluate(run, splits, resolve_device(device_name), quiet, watchers)
+            _train_and_evaluate(run, splits, resolve_device(device_name), quiet, watchers, lesson)
         except BaseException as error:
             if watchers.ended(error) and not quiet:
-                say(f"go on with: seesum train --resume {run.directory} (a study: with the same command)")
+                say(f"go on with: {write_resume(run.directory, run.info)} (a study: with the same command)")
             raise
     return run
 
 
-def _train_and_evaluate(run: Run, splits: Splits, device: torch.device, quiet: bool, watchers: Watchers) -> None:
+def _train_and_evaluate(
+    run: Run, splits: Splits, device: torch.device, quiet: bool, watchers: Watchers, lesson: Lesson | None
+) -> None:
     change = compare_machine(run, device.type)
     if change and not quiet:
         say(change)
@@ -115,8 +126,9 @@ def _train_and_evaluate(run: Run, splits: Splits, device: torch.device, quiet: b
     for teacher in teachers:
         if not teacher.trained:
             train_network(teacher, splits, device, quiet, Watchers(), student=run)
-    state = train_network(run, splits, device, quiet, watchers, teachers)
-    write_json(run.directory / "metrics.json", evaluate_run(state, splits, run.info["evaluation"]["test"]))
+    state = train_network(run, splits, device, quiet, watchers, teachers, lesson=lesson)
+    metrics = evaluate_run(state, splits, run.info["evaluation"]["test"]) | (lesson.evaluate(state) if lesson else {})
+    write_json(run.directory / "metrics.json", metrics)
 
 
 def train_network(
@@ -127,6 +139,7 @@ def train_network(
     watchers: Watchers,
     teachers: Sequence[Run] = (),
     student: Run | None = None,
+    lesson: Lesson | None = None,
 ) -> State:
     """Train one network, from its checkpoint if it has one, and write the files of its epochs and its weights.
 
@@ -138,6 +151,7 @@ def train_network(
         watchers: are told of every epoch, and may stop the training.
         teachers: trained networks, from which it learns instead of the labels.
         student: where this network is a teacher, the run that learns from it.
+        lesson: what it learns from; None for the labels, or the teachers.
 
     Raises:
         InputError: its files are damaged or of another run, or there is no room for them.
@@ -151,19 +165,23 @@ def train_network(
         clock = time.perf_counter()
         state = State(recipe, device)
         batches = Batches(splits.train, recipe, device, state.generator)
+        if lesson:
+            lesson.prepare(state)
         loaded = Teachers([_load_teacher(one, device) for one in teachers], recipe, state.generator) if teachers else None
         state.seconds = time.perf_counter() - clock + sum(one.read_rows("history.csv")[-1]["train_seconds"] for one in teachers)
         history, steps = _restore(state, run, splits, quiet)
-        job, planned = _describe_job(run, whole, splits), recipe.epochs * batches.count_steps()
+        job, planned = _describe_job(run, whole, splits), recipe.epochs * (lesson or batches).count_steps()
         with watchers.watching(run, history, steps), Progress(job, planned, quiet) as progress:
             try:
                 while state.epoch < recipe.epochs and not state.stopped:
                     clock = time.perf_counter()
-                    rows, means = train_epoch(state, batches, progress, loaded)
+                    rows, means = (
+                        lesson.train_epoch(state, progress) if lesson else train_epoch(state, batches, progress, loaded)
+                    )
                     state.seconds += time.perf_counter() - clock
                     state.epoch += 1
-                    _refuse_divergence(state, means["loss"], is_teacher=student is not None)
-                    history.append(summarise_epoch(state, means, monitor))
+                    refuse_divergence(state, means["loss"], is_teacher=student is not None)
+                    history.append(summarise_epoch(state, means, monitor) | (lesson.measure_epoch(state) if lesson else {}))
                     steps += rows
                     state.offer_weights(history[-1])
                     _keep_epoch(state, run, history, steps, progress, watchers)
@@ -259,20 +277,6 @@ def _keep_epoch(
     if state.recipe.epochs > 1:
         progress.note(describe_epoch(history[-1]))
     progress.update(state.step, describe_metrics([history[-1][name] for name in STEP_METRICS]))
-
-
-def _refuse_divergence(state: State, loss: float, is_teacher: bool) -> None:
-    """Make sure that loss and weights are numbers. The last step may spoil the weights without showing in any loss.
-
-    Raises:
-        JobError: they are not. Nothing of this epoch has been written.
-    """
-    weights = [*state.network.state_dict().values(), *state.average.values()]
-    finite = all(bool(torch.isfinite(one).all()) for one in weights if one.is_floating_point())
-    if not (finite and math.isfinite(loss)):
-        advice = f"leave the teacher {state.recipe.system} out" if is_teacher else "train with a smaller --lr"
-        what = "weights" if math.isfinite(loss) else "loss"
-        raise JobError(f"the {what} stopped being numbers in epoch {state.epoch}; {advice}")
 
 
 def _load_teacher(run: Run, device: torch.device) -> Network:

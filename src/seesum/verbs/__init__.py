@@ -3,6 +3,7 @@
 Read the files in this order:
 
 - ``train.py``: train a system and evaluate it
+- ``sums.py``: learn to read digits from the sums of numbers alone
 - ``evaluate.py``: compute the metrics of a run
 - ``predict.py``: answer pictures or random test images
 - ``calibrate.py``: set the temperature and the confidence threshold of a run
@@ -14,6 +15,7 @@ Read the files in this order:
 - ``compare.py``: train one encoder with every adder
 - ``serve.py``: serve a page to draw on and an HTTP API
 - ``systems.py``: list the systems
+- ``check.py``: prove an installation
 
 Add a verb as a file with a function of the same name. Add the name to ``seesum/__init__.py`` and a command to ``cli/``.
 """

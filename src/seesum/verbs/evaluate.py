@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from seesum.base.environment import with_own_torch_settings
 from seesum.base.errors import InputError
 from seesum.base.files import PathLike, check_picture_file
-from seesum.data.idx import TURNS
+from seesum.data.idx import TURNS, LabelledImages
 from seesum.data.sources import Data
 from seesum.measuring.calibration import compute_coverage
 from seesum.measuring.evaluation import compute_metrics
-from seesum.measuring.metrics import compute_breakdown
+from seesum.measuring.metrics import Probabilities, compute_breakdown
 from seesum.measuring.pictures import summarise_pictures
 from seesum.reading.datasets import load_data, load_splits
 from seesum.reading.judging import judge_pictures
@@ -20,6 +22,7 @@ from seesum.reading.onnx_model import OnnxModel, find_run_or_model
 from seesum.reading.reader import Reader
 from seesum.runs.names import LATEST
 from seesum.runs.run import Run
+from seesum.training.pairing import SUM_METRICS, SumTask, evaluate_sums
 
 
 @with_own_torch_settings
@@ -72,12 +75,23 @@ def evaluate(
         labelled, name = load_splits(found, quiet=quiet).evaluation_images(test)
     probabilities = reader.predict_every_addend(labelled.images)
     return {
-        **found.metrics,
+        **{key: value for key, value in found.metrics.items() if key not in SUM_METRICS},
         "evaluated_on": name,
         **compute_metrics(probabilities, labelled, found.recipe),
+        **_evaluate_sums(found, probabilities, labelled),
         **compute_breakdown(probabilities, labelled.digits, reader.operation),
         "coverage": compute_coverage(probabilities, labelled.digits, reader.operation),
     }
+
+
+def _evaluate_sums(found: Run | OnnxModel, probabilities: Probabilities, labelled: LabelledImages) -> dict[str, Any]:
+    """Return the metrics of sums, of a run that learned from sums, where there are enough images for one."""
+    if not (isinstance(found, Run) and "sums" in found.info):
+        return {}
+    task = SumTask.from_info(found.info["sums"])
+    if len(labelled.digits) < task.digits * task.numbers:
+        return {}
+    return evaluate_sums(np.log(np.maximum(probabilities.digit_p[:, 0], 1e-30)), labelled.digits, task, found.recipe.seed)
 
 
 def _check_arguments(

@@ -10,6 +10,7 @@ from seesum.base.errors import InputError
 from seesum.base.files import PathLike
 from seesum.data.sources import Data
 from seesum.reading.datasets import load_data, load_splits
+from seesum.runs.names import write_resume
 from seesum.runs.run import Run, find_unfinished
 from seesum.runs.starts import Start, find_start, refuse_other_start
 
@@ -146,6 +147,8 @@ def _reopen_run(
     from seesum.networks.plugins import resolve_changes
 
     run = find_unfinished(resume)
+    if "sums" in run.info:
+        raise InputError(f"{run.directory} learns from sums; go on with: {write_resume(run.directory, run.info)}")
     run.check_plugins()
     run.check_turns(**how)
     system = None if chosen.system is None else chosen.system.recipe.system

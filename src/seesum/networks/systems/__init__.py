@@ -15,6 +15,7 @@ from seesum.networks.systems.fast import FAST
 from seesum.networks.systems.hand import HAND
 from seesum.networks.systems.hard_fusion import HARD_FUSION
 from seesum.networks.systems.identity_adder import IDENTITY_ADDER
+from seesum.networks.systems.lenet import LENET
 from seesum.networks.systems.logit import LOGIT
 from seesum.networks.systems.micro import MICRO
 from seesum.networks.systems.plain import PLAIN
@@ -26,7 +27,7 @@ SYSTEMS: Registry[System] = Registry(
     "system",
     {
         system.recipe.system: system
-        for system in (SQUEEZE, WIDE, IDENTITY_ADDER, HARD_FUSION, LOGIT, FAST, BEST, HAND, TINY, MICRO, PLAIN, DEEP)
+        for system in (SQUEEZE, WIDE, IDENTITY_ADDER, HARD_FUSION, LOGIT, FAST, BEST, HAND, TINY, MICRO, PLAIN, DEEP, LENET)
     },
     "seesum.systems",
     adapt_system,
