@@ -130,7 +130,7 @@ def test_thresholds_are_passed() -> None:
         p = stats.t.sf((right - threshold) / (float(stored["sum_accuracy_std"]) / math.sqrt(n)), n - 1)
         assert p < 0.01
         assert fits(row["p"], f"{p:.9f}")
-        assert row["doubt of 10,000 images, %"] == f"{100 * CERTAIN * find_error(right):.2f}"
+        assert row["uncertainty from 10,000 images, %"] == f"{100 * CERTAIN * find_error(right):.2f}"
 
 
 def find_error(share: float) -> float:
