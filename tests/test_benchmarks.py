@@ -154,6 +154,7 @@ def test_a_run_that_was_trained_on_the_simulated_images_is_refused(run_here: Any
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_before_and_after(tmp_path: Path) -> None:
     words = (
         "--before",

@@ -29,6 +29,7 @@ from seesum.data.idx import Dataset, LabelledImages
 from seesum.networks.systems import SYSTEMS
 from seesum.runs.run import Run
 from seesum.runs.shipped import SHIPPED
+from seesum.verbs.train import train
 
 SPECIAL = {
     "examples/plugin/README.md": "test_plugin_package",
@@ -84,7 +85,8 @@ def place(tmp_path_factory: pytest.TempPathFactory, mnist: Dataset, small_run: R
 def twins(small_run: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return a run and its twin."""
     out = tmp_path_factory.mktemp("twins") / "twin"
-    seesum.train("fast", images="6000", batch_size=64, split="validate", out=out, plot=False, quiet=True)
+    # not seesum.train, which some tests replace
+    train("fast", images="6000", batch_size=64, split="validate", out=out, plot=False, quiet=True)
     return {"mine": small_run.directory, "twin": out}
 
 

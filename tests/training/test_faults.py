@@ -34,7 +34,8 @@ def test_a_run_is_killed_at_some_points(small_data: Path, tmp_path: Path) -> Non
     [
         pytest.param("train", 1, 60, marks=pytest.mark.long),
         ("train", 3, 20),
-        ("taught", 5, 24),
+        pytest.param("taught", 5, 24, marks=pytest.mark.long),
+        ("taught", 24, 5),
         pytest.param("study", 3, 25, marks=pytest.mark.long),
         ("study", 9, 8),
         ("calibrate", 1, 12),
