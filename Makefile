@@ -58,4 +58,4 @@ docs: .venv/.ready-dev
 	@echo "The site is in docs/_build/html; open docs/_build/html/index.html"
 
 clean:
-	rm -rf .venv dist docs/_build
+	rm -rf .venv dist docs/_build docs/reference/commands.md docs/reference/http-api.md docs/reference/python.md

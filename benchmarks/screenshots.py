@@ -123,15 +123,19 @@ def film(page: Page, shot: Shot, target: Path) -> None:
 
 
 def write_gif(frames: list[tuple[float, bytes]], target: Path) -> None:
-    """Write frames with their times in milliseconds as a GIF that repeats. Equal frames become one that is shown longer."""
+    """Write frames with their times in milliseconds as a GIF that repeats. Equal frames become one that is shown longer.
+
+    The GIF begins with the last frame, the finished answer. A print or a still shows the first frame alone.
+    """
     times = [time for time, _ in frames]
     ticks = np.arange(times[0], times[-1] + TICK, TICK)
     shown = [(number, len(list(same))) for number, same in itertools.groupby(bisect_right(times, tick) - 1 for tick in ticks)]
+    shown = [shown[-1], *shown[:-1]]
     images = [Image.open(io.BytesIO(frames[number][1])).convert("RGB") for number, _ in shown]
     palette = choose_palette(images[:: max(1, len(images) // 8)])
     first, *others = [use_palette(image, palette) for image in images]
     durations = [TICK * count for _, count in shown]
-    durations[-1] += LAST
+    durations[0] += LAST
     first.save(target, save_all=True, append_images=others, duration=durations, loop=0, disposal=1)
 
 

@@ -46,6 +46,8 @@ def write_commands() -> str:
     """Return the page of every command, from what its ``--help`` says."""
     group: Any = typer.main.get_command(program)
     text = [f"# Commands\n\n{group.help}\n\n`seesum COMMAND --help` says the same on the command line.\n"]
+    text.append("\n## seesum\n")
+    text.extend(_describe_parameters(group, "seesum"))
     before = ""
     for name, command in group.commands.items():
         if command.rich_help_panel != before:
@@ -53,13 +55,19 @@ def write_commands() -> str:
             text.append(f"\n## {before}\n")
         context = typer.Context(command, info_name=f"seesum {name}")
         text.append(f"\n### seesum {name}\n\n{command.help}\n\n```text\n{command.get_usage(context)}\n```\n")
-        for parameter in command.params:
-            record = parameter.get_help_record(context)
-            if record is not None:
-                text.append(f"\n`{record[0]}`\n: {_escape(record[1] or '')}\n")
+        text.extend(_describe_parameters(command, f"seesum {name}"))
         if command.epilog:
             text.append(f"\n```text\n{command.epilog}\n```\n")
     return "".join(text)
+
+
+def _describe_parameters(command: Any, name: str) -> Iterator[str]:
+    """Yield each argument and option with what the help says of it."""
+    context = typer.Context(command, info_name=name)
+    for parameter in command.params:
+        record = parameter.get_help_record(context)
+        if record is not None:
+            yield f"\n`{record[0]}`\n: {_escape(record[1] or '')}\n"
 
 
 def write_api() -> str:

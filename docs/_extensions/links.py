@@ -17,6 +17,8 @@ INCLUDED = {
     "results/README.md": "reference/results.md",
 }
 """A document of the repository -> the page of the site that includes it or says the same."""
+CODE = re.compile(r"(^```.*?^```|`[^`\n]+`)", re.M | re.S)
+"""Blocks and pieces of code, in which nothing is a link."""
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\((?!\w+:)([^)#\s]+)(#[^)\s]*)?\)")
 
 
@@ -43,7 +45,8 @@ def mend_links(root: Path, written: Path, read: Path, text: str) -> str:
             return label
         return f"{picture}[{label}]({os.path.relpath(path, read)}{anchor or ''})"
 
-    return LINK.sub(mend, text)
+    parts = CODE.split(text)  # every second part is code
+    return "".join(part if place % 2 else LINK.sub(mend, part) for place, part in enumerate(parts))
 
 
 def mend_page(app: Sphinx, name: str, texts: list[str]) -> None:

@@ -154,3 +154,30 @@ def test_a_version_that_is_too_old_is_broken(monkeypatch: pytest.MonkeyPatch) ->
     found = seesum.check()
     assert not found.works
     assert str(found) == "This installation does not work: numpy cannot be relied on"
+
+
+def test_a_source_without_metadata_is_no_damage(copied: Path) -> None:
+    """Without site-packages of seesum, its requirements are not known, but it works."""
+    code = (
+        "import importlib.metadata as metadata\n"
+        "real = metadata.distribution\n"
+        "def distribution(name):\n"
+        "    if name == 'seesum':\n"
+        "        raise metadata.PackageNotFoundError(name)\n"
+        "    return real(name)\n"
+        "metadata.distribution = distribution\n"
+        "from seesum.cli.app import main\nmain()\n"
+    )
+    words = [sys.executable, "-c", code, "check", "--json"]
+    environment = os.environ | {"PYTHONPATH": str(copied)}
+    done = subprocess.run(words, env=environment, cwd=copied, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "its requirements are not recorded" in done.stdout
+
+
+def test_a_network_without_a_checksum_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lines = [line for line in verb.CHECKSUMS.read_text().splitlines() if "  micro/" not in line]
+    (tmp_path / "SHA256SUMS").write_text("\n".join(lines))
+    monkeypatch.setattr(verb, "CHECKSUMS", tmp_path / "SHA256SUMS")
+    (broken,) = [one for one in seesum.check().findings if one.state == "broken"]
+    assert (broken.what, "no checksum is recorded" in broken.detail) == ("micro", True)

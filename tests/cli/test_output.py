@@ -39,12 +39,12 @@ def test_a_narrow_terminal_gets_lines(command: Any, terminal: Any, width: int) -
     assert lines[2].startswith("p(digit): 9")
 
 
-@pytest.mark.parametrize("width", [48, 80, 120, 200])
+@pytest.mark.parametrize("width", [48, 80, 107, 108, 109, 112, 120, 200])
 def test_no_width_breaks_a_word_or_loses_one(command: Any, terminal: Any, width: int) -> None:
     rows = command("systems", "--json").json["systems"]
     terminal(width)
     printed = command("systems").out
-    if width < 120:
+    if width < 108:
         assert printed.startswith("system: squeeze\nparameters: ")
         assert all(f"summary: {row['summary']}\n" in printed for row in rows)
     else:
@@ -53,6 +53,15 @@ def test_no_width_breaks_a_word_or_loses_one(command: Any, terminal: Any, width:
         words = set(printed.split())
         assert not {word for row in rows for word in row["summary"].split()} - words
         assert max(map(len, printed.splitlines())) <= width
+
+
+@pytest.mark.parametrize("width", [None, 80, 300])
+def test_a_pipe_gets_each_row_in_a_line(command: Any, monkeypatch: pytest.MonkeyPatch, width: int | None) -> None:
+    monkeypatch.delenv("COLUMNS") if width is None else monkeypatch.setenv("COLUMNS", str(width))
+    rows = command("systems", "--json").json["systems"]
+    _, _, _, *lines = command("systems").out.splitlines()
+    assert [line.split()[0] for line in lines if line.strip()] == [row["system"] for row in rows]
+    assert all(row["summary"] in line for row, line in zip(rows, lines, strict=False))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
@@ -124,6 +125,27 @@ def test_pictures_are_alike(name: str, small_run: Run) -> None:
         matplotlib.rcParams.update({"font.size": 20, "savefig.dpi": 50, "axes.titlelocation": "left", "lines.linewidth": 9})
         assert style.encode_figure(FIGURES[name](small_run)) == before
         assert matplotlib.rcParams["font.size"] == 20
+
+
+@pytest.mark.parametrize("name", ["explanations", "answer"])
+def test_labels_below_bars_do_not_touch(name: str, small_run: Run) -> None:
+    figure = FIGURES[name](small_run)
+    figure.draw_without_rendering()
+    panels = [panel for panel in figure.axes if panel.get_xlabel()]
+    assert panels
+    for panel in panels:
+        boxes = [label.get_window_extent() for label in panel.get_xticklabels()]
+        assert len(boxes) >= 5
+        room = 0.3 * boxes[0].height
+        assert all(left.x1 + room < right.x0 for left, right in pairwise(boxes)), panel.get_xlabel()
+
+
+def test_the_legend_names_what_others_report() -> None:
+    (legend,) = draw_frontier().legends
+    texts = "\n".join(text.get_text() for text in legend.get_texts())
+    for row in read_csv(ROOT / "results" / "public.csv"):
+        assert f": {row['name'][:30]}" in texts
+        assert row["how_chosen"] in texts
 
 
 def test_a_dollar_sign_is_a_dollar_sign() -> None:

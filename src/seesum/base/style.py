@@ -82,6 +82,8 @@ LONG_LABEL = 5
 """Labels of ticks with more characters stand upright, and those in the cells of a table become smaller."""
 TITLE: dict[str, Any] = {"fontfamily": ["serif", "DejaVu Sans"], "fontsize": 12, "fontweight": "bold"}
 """How the title of a panel or figure is written. Captions of images have the style's own size."""
+LARGE: dict[str, float] = {"axes.titlesize": 13, "axes.labelsize": 12, "xtick.labelsize": 11}
+"""Sizes for the steps of a picture: many small panels side by side, which a phone shows too."""
 STYLE: dict[str, Any] = {
     "font.family": ["sans-serif", "DejaVu Sans"],
     "font.sans-serif": SANS,
@@ -121,11 +123,14 @@ STYLE: dict[str, Any] = {
 
 
 @contextmanager
-def house_style() -> Iterator[None]:
-    """Draw in this style, whatever the caller's matplotlib settings are, and put these back at the end."""
+def house_style(**sizes: float) -> Iterator[None]:
+    """Draw in this style, whatever the caller's matplotlib settings are, and put these back at the end.
+
+    ``sizes`` replace some of the style, such as ``LARGE``.
+    """
     from matplotlib import style
 
-    with style.context(["default", STYLE]):
+    with style.context(["default", STYLE | sizes]):
         yield
 
 

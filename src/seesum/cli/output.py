@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 READABLE = 24
 """A column of long texts is at least as wide as this many characters."""
+EDGE, GAP = 1, 3
+"""Characters at the left of a table, and beside each of its columns."""
 
 
 def print_json(values: dict[str, Any]) -> None:
@@ -64,31 +66,40 @@ def print_rows(rows: Sequence[Mapping[str, Any]], *columns: str) -> None:
 def print_table(table: Table) -> None:
     """Print a table if the terminal is wide enough, and otherwise a block of lines ``column: value`` for each row.
 
-    Where there is no terminal, the table gets the width that it needs, at least 100 characters.
+    Where there is no terminal, each row is one line of the width that it needs.
     """
     from rich.console import Console
 
     console = Console(highlight=False, markup=False)
-    width = _widen_columns(table)
+    narrow, wide = _measure_columns(table)
     if not console.is_terminal:
-        console.width = max(console.width, 100, width)
-    if width <= console.width:
-        console.print(table)
-    else:
+        console.width = EDGE + sum(wide)
+    spare = console.width - EDGE - sum(narrow)
+    if spare < 0:
         _print_blocks(table)
+        return
+    for column, least, most in zip(table.columns, narrow, wide, strict=True):
+        more = min(spare, most - least)
+        column.width = least + more - GAP  # a fixed width, since rich cuts off what is wider than it expects
+        spare -= more
+    console.print(table)
 
 
-def _widen_columns(table: Table) -> int:
-    """Give each column room for its longest word, and up to ``READABLE`` for texts. Return the width of the table then."""
+def _measure_columns(table: Table) -> tuple[list[int], list[int]]:
+    """Return the least and the full width of each column, with the gap beside it.
+
+    The least width has room for the longest word, and for texts up to ``READABLE`` characters.
+    """
     from rich.cells import cell_len
 
-    width = 2
+    narrow, wide = [], []
     for column in table.columns:
         cells = [str(cell) for cell in column.cells]
         longest_word = max((cell_len(word) for text in (str(column.header), *cells) for word in text.split()), default=0)
-        column.min_width = max(longest_word, min(READABLE, max(map(cell_len, cells), default=0)))
-        width += 3 + column.min_width
-    return width
+        longest_cell = max(map(cell_len, cells), default=0)
+        narrow.append(GAP + max(longest_word, min(READABLE, longest_cell)))
+        wide.append(GAP + max(longest_word, longest_cell, cell_len(str(column.header))))
+    return narrow, wide
 
 
 def _print_blocks(table: Table) -> None:

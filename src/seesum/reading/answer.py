@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST_LABELS = 19
 """A row of bars has at most this many values written below it."""
+LABELS_PER_INCH = 7
+"""A plot has at most this many labels below an inch of its bars."""
 BAR_WIDTH, BAR_HEIGHT = 22, 48
 """Pixels of a bar with its space, and of a bar with the probability 1, in a notebook."""
 
@@ -125,9 +127,10 @@ class Answer:
 
 
 def draw_bars(panel: Axes, probabilities: NDArray[np.float32], values: Sequence[int], output: str) -> None:
-    """Draw the probabilities of the values of one output."""
+    """Draw the probabilities of the values of one output. A narrow panel has fewer labels."""
+    inches = panel.bbox.width / panel.figure.dpi
     panel.bar(range(len(values)), probabilities, color=OUTPUTS[output].colour)
-    ticks = range(0, len(values), max(1, len(values) // 9))
+    ticks = range(0, len(values), max(1, len(values) // 9, math.ceil(len(values) / (LABELS_PER_INCH * inches))))
     panel.set(ylim=(0, 1), yticks=[], xlabel=_title(output, probabilities))
     labels = [format_value(values[tick]) for tick in ticks]
     panel.set_xticks(ticks, labels, rotation=90 if max(map(len, labels)) > LONG_LABEL else 0)

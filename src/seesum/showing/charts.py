@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
+LONG_NAME = 38
+"""Longer names are cut in the legend of a chart."""
+
 
 @house_style()
 def draw_published(rows: Sequence[dict[str, Any]]) -> Figure:
@@ -53,7 +56,7 @@ def draw_published(rows: Sequence[dict[str, Any]]) -> Figure:
     panels[0, 0].invert_yaxis()
     for panel in panels.flat:
         panel.minorticks_off()
-    figure.supylabel("Wrong on the test images (%, higher is better)", fontsize="medium")
+    figure.supylabel("Wrong on the test images (%), fewer upwards", fontsize="medium")
     handles = [
         _make_mark(look, face, f"{output.capitalize()}, {source}")
         for output, look in OUTPUTS.items()
@@ -240,7 +243,7 @@ def draw_frontier(rows: Sequence[Mapping[str, Any]], public: Sequence[Mapping[st
         rows: rows of ``systems.csv``, one for each system.
         public: rows of ``public.csv``: figures that others report, most of them picked on the test images.
     """
-    figure = make_figure(WIDTH, 6.6)
+    figure = make_figure(WIDTH, 6.8)
     panel = figure.subplots()
     ours, rebuilt, reported = SERIES[0], SERIES[1], Look(LIGHT["quiet"], "x", "none")
     labels = []
@@ -250,18 +253,19 @@ def draw_frontier(rows: Sequence[Mapping[str, Any]], public: Sequence[Mapping[st
         std = 100 * float(row["digit_accuracy_std"])
         panel.errorbar(size, wrong, std, fmt=look.marker, color=look.colour, markersize=7)
         labels.append(Label(f"{row['system']}, n = {row['n']}", size, wrong, std, look.colour))
-    names = {"Systems of seesum": ours, "Published systems, rebuilt": rebuilt}
+    names = {"Systems of seesum": ours, "Published systems, rebuilt": rebuilt, "Figures that others report": reported}
     for letter, row in zip(ascii_uppercase, public, strict=False):
         size, wrong = int(row["parameters"]), 100 - 100 * float(row["digit_accuracy"])
         panel.plot(size, wrong, reported.marker, color=reported.colour, markersize=8)
         labels.append(Label(letter, size, wrong, colour=reported.colour))
-        names[f"{letter}: reported by others, {row['how_chosen']}"] = reported
+        name = row["name"] if len(row["name"]) <= LONG_NAME else f"{row['name'][: LONG_NAME - 1]}…"
+        names[f"{letter}: {name}, {row['how_chosen']}"] = reported._replace(marker="none")
     panel.set(
         xscale="log",
         yscale="log",
         xlim=(400, 1.2e7),
         xlabel="Parameters",
-        ylabel="Wrong digits on the test images (%, higher is better)",
+        ylabel="Wrong digits on the test images (%), fewer upwards",
     )
     panel.xaxis.set_major_formatter(lambda number, _: format_value(number))
     ticks = [0.2, 0.3, 0.5, 0.7, 1.0]

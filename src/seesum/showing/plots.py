@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from seesum.base.files import PICTURE_ENDINGS, write_atomically
 from seesum.base.style import (
+    LARGE,
     LIGHT,
     LONG_LABEL,
     TITLE,
@@ -116,7 +117,7 @@ class Explanation(NamedTuple):
     """[S], of the answer classes."""
 
 
-@house_style()
+@house_style(**LARGE)
 def draw_explanations(explanations: Sequence[Explanation], operation: Operation) -> Figure:
     """Draw for each picture its preparation steps, the 28x28 image, the saliency, and both outputs as bars.
 
@@ -124,7 +125,7 @@ def draw_explanations(explanations: Sequence[Explanation], operation: Operation)
     """
     names = list(dict.fromkeys(name for explanation in explanations for name in explanation.steps))
     lines = math.ceil((len(names) + 5) / ACROSS)
-    figure = make_figure(WIDTH, 1.75 * lines * len(explanations))
+    figure = make_figure(WIDTH, 1.85 * lines * len(explanations))
     grid = figure.add_gridspec(lines * len(explanations), ACROSS)
     for index, explanation in enumerate(explanations):
         places = [grid[index * lines + place // ACROSS, place % ACROSS] for place in range(len(names) + 2)]

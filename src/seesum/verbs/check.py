@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import runpy
 import sys
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from seesum import __version__
 from seesum.base.errors import InputError, JobError, join_names, shorten_error
 from seesum.runs.names import RUNS
-from seesum.runs.shipped import SHIPPED
+from seesum.runs.shipped import SHIPPED, list_shipped
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -60,7 +61,7 @@ class Installation:
         if not self.works:
             return f"This installation does not work: {join_names(self._list(BROKEN))} cannot be relied on"
         missing = self._list(MISSING)
-        return "This installation works" + (f"; missing are {join_names(missing)}" if missing else "")
+        return "This installation works" + (f", without {join_names(missing)}" if missing else "")
 
     def _list(self, state: str) -> list[str]:
         return [one.what for one in self.findings if one.state == state]
@@ -101,7 +102,11 @@ def _check_packages() -> Iterator[Finding]:
     """Find what this package's own metadata require: first the packages that it always needs, then those of each extra."""
     from packaging.requirements import Requirement
 
-    metadata = distribution("seesum").metadata
+    try:
+        metadata = distribution("seesum").metadata
+    except PackageNotFoundError:
+        yield Finding("packages", MISSING, "seesum runs from its source, so its requirements are not recorded; pip install it")
+        return
     required = [Requirement(text) for text in metadata.get_all("Requires-Dist") or ()]
     for one in required:
         if one.marker is None or one.marker.evaluate({"extra": ""}):
@@ -153,6 +158,9 @@ def _check_files() -> Iterator[Finding]:
             problems.append(f"{path.name} is missing")
         elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
             problems.append(f"{path.name} is damaged (its SHA-256 is not the recorded one)")
+    for name in list_shipped():
+        if name not in wrong:
+            wrong[name] = [f"no checksum is recorded in {CHECKSUMS.name}"]
     for folder, problems in wrong.items():
         if problems:
             yield Finding(folder, BROKEN, f"{join_names(problems)}; install seesum again")
@@ -188,7 +196,7 @@ def _check_device() -> Iterator[Finding]:
         return
     build = runpy.run_path(str(Path(found.origin).with_name("version.py")))
     if sys.platform != "darwin" and not any(build.get(kind) for kind in ("cuda", "hip")):
-        yield Finding("device", OK, "cpu; this build of torch uses no GPU")
+        yield Finding("device", OK, "cpu; this build of torch uses no GPU, and was not imported")
         return
     from seesum.base.devices import resolve_device
 
@@ -199,6 +207,11 @@ def _check_folders() -> Iterator[Finding]:
     """Find where runs and prepared files go."""
     from seesum.data.embedded import find_cache
 
-    yield Finding("runs", OK, f"{Path(RUNS).resolve()}")
+    runs = Path(RUNS).resolve()
+    there = next(path for path in (runs, *runs.parents) if path.exists())
+    if os.access(there, os.W_OK):
+        yield Finding("runs", OK, f"{runs}")
+    else:
+        yield Finding("runs", MISSING, f"nothing can be written to {there}; give --out, or start seesum in another folder")
     cache = find_cache("mnist")
     yield Finding("cache", OK, "none, since there is no home directory" if cache is None else str(cache.parent))
