@@ -23,6 +23,7 @@ mend_links = cast(Callable[[Path, Path, Path, str], str], EXTENSION["mend_links"
         ("![a picture](../pictures/page.png)", "![a picture](../pictures/page.png)"),
         ("[a package](../../examples/plugin), here", "a package, here"),
         ("[outside](https://example.org/a)", "[outside](https://example.org/a)"),
+        ("`code in\ntwo lines` and a [log](../../LOG.md), `code`", "`code in\ntwo lines` and a [log](experiments.md), `code`"),
         ("`table[key](../howto)`", "`table[key](../howto)`"),
         ("```python\ntable[key](../howto)\n```\n", "```python\ntable[key](../howto)\n```\n"),
     ],

@@ -17,7 +17,7 @@ INCLUDED = {
     "results/README.md": "reference/results.md",
 }
 """A document of the repository -> the page of the site that includes it or says the same."""
-CODE = re.compile(r"(^```.*?^```|`[^`\n]+`)", re.M | re.S)
+CODE = re.compile(r"(^```.*?^```|`(?:[^`\n]|\n(?!\n))+`)", re.M | re.S)
 """Blocks and pieces of code, in which nothing is a link."""
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\((?!\w+:)([^)#\s]+)(#[^)\s]*)?\)")
 
