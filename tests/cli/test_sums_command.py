@@ -8,6 +8,7 @@ from typing import Any
 from seesum.runs.run import Run
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_metrics(command: Any, small_data: Path, elsewhere: Path) -> None:
     words = ("sums", "--digits", 5, "--network", "lenet", "--epochs", 1, "--data", small_data, "--no-plot", "--out", "run")
     done = command(*words)

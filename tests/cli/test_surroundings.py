@@ -42,6 +42,7 @@ def test_every_encoding_prints_every_name(tmp_path: Path, encoding: str, name: b
     assert missing.stderr.count(b"\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can take a user id without a name")
 def test_nobody_without_a_home_trains(tmp_path: Path) -> None:
     """A container may run a user id that has neither a name nor a home directory. Then nothing is cached."""

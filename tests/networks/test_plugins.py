@@ -215,6 +215,7 @@ except seesum.InputError as error:
 """
 
 
+@pytest.mark.slow
 def test_installed_packages_are_found_and_a_broken_one_does_not_stop_the_rest(elsewhere: Path) -> None:
     meta = elsewhere / "packages" / "theirs-1.0.dist-info"
     meta.mkdir(parents=True)

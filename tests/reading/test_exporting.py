@@ -76,6 +76,7 @@ def test_answers_of_another_operation(small_run: Run, images: Images) -> None:
     assert compare_model(model, network, recipe, images[:30]) < 1e-5
 
 
+@pytest.mark.slow
 def test_export_prints_what_it_wrote(small_run: Run, tmp_path: Path, command: Any) -> None:
     """Float images have the same scale as uint8 images, but are not rounded."""
     path = tmp_path / "float.onnx"

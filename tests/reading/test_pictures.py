@@ -210,6 +210,7 @@ def test_failures_are_collected_in_python(elsewhere: Path) -> None:
     assert seesum.predict([paths[1], paths[2]], add=7, failures=[]) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of the memory from /proc")
 def test_many_images_take_no_more_memory_than_a_batch() -> None:
     """In one batch, 4,000 images took 960 MB. With batches, the process stays below 600 MB."""

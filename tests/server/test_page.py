@@ -144,6 +144,7 @@ def test_a_digit_that_fills_the_sheet_is_read(browser: Browser, server: Server) 
         visit.expect("3", "7", "10")
 
 
+@pytest.mark.slow
 def test_redo_brings_back_what_undo_took(browser: Browser, server: Server) -> None:
     with Visit(browser, server.address) as visit:
         visit.draw(THREE)
@@ -169,6 +170,7 @@ def test_a_picture_of_no_digit_is_told_to_be_none(browser: Browser, server: Serv
         expect(visit.page.locator("#message")).to_contain_text("This does not look like a digit")
 
 
+@pytest.mark.slow
 def test_a_server_that_is_gone_is_told_and_tried_again(browser: Browser, server: Server) -> None:
     visit = Visit(browser, server.address)
     visit.page.context.set_offline(True)

@@ -25,6 +25,8 @@ WATCH = """
 SERVE = ()
 """The page is served as a user serves it, with the default network."""
 
+pytestmark = pytest.mark.slow
+
 
 def place(visit: Visit, *names: str) -> list[object]:
     return [visit.page.locator(f"#{name}").bounding_box() for name in names]

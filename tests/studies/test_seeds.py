@@ -183,6 +183,7 @@ def test_reproduce_best_and_last(elsewhere: Path, small_data: Path, monkeypatch:
     assert [row["system"] for row in read_csv(elsewhere / "results" / "systems.csv")] == ["logit", "squeeze"]
 
 
+@pytest.mark.slow
 def test_reproduce_needs_an_epoch_with_a_figure(elsewhere: Path, small_data: Path) -> None:
     with pytest.raises(InputError, match="train for longer"):
         seesum.reproduce("logit", data=small_data, seeds=1, epochs=1, quiet=True)

@@ -167,6 +167,7 @@ def test_the_server_tells_answers_by_their_values(server: Server) -> None:
         assert "Probabilities of the sums 0, 1, 4, 9, 16, 25, 36, 49, 64 and 81." in described
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_shows_formula_and_answers(server: Server, browser: Browser, width: int) -> None:
     with Visit(browser, server.address, viewport={"width": width, "height": 1000}) as visit:
@@ -187,6 +188,7 @@ def test_the_page_shows_formula_and_answers(server: Server, browser: Browser, wi
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.slow
 def test_the_page_names_an_answer_that_does_not_fit(server: Server, browser: Browser) -> None:
     """The network is made to answer 25 where its digit and the addend give 36."""
     with Visit(browser, server.address) as visit:
