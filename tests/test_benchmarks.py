@@ -46,6 +46,7 @@ def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capt
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("words", [("train",), ("infer", "--systems", "fast")])
 def test_speed(words: tuple[str, ...], tmp_path: Path) -> None:
     printed = run_script(tmp_path, "speed.py", *words, "--images", "500", "--rounds", "1")
@@ -61,6 +62,7 @@ def test_speed_of_published_systems(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_start(tmp_path: Path) -> None:
     printed = run_script(tmp_path, "start.py", "--rounds", "1")
     assert "predict, torch" in printed

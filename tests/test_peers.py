@@ -62,6 +62,7 @@ def test_installed_files_are_found_once() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_folder_is_measured_once(pictures: Path, tmp_path: Path) -> None:
     words = ("measure", "--pictures", str(pictures), "--peer", "seesum", "Otsu, crop, centre", "--out", "rows")
     done = run_peers(tmp_path, *words)
