@@ -207,3 +207,21 @@ def browser() -> Iterator[Browser]:
 
     with open_browser() as browser:
         yield browser
+
+
+@contextmanager
+def interrupt_third_epoch(owner: Any) -> Iterator[None]:
+    """Interrupt the block, which must train, when the third epoch of ``owner.train_epoch`` begins."""
+    train_epoch, count = owner.train_epoch, 0
+
+    def stop_in_the_third(*args: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count == 3:
+            raise KeyboardInterrupt
+        return train_epoch(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(owner, "train_epoch", stop_in_the_third)
+        with pytest.raises(KeyboardInterrupt):
+            yield

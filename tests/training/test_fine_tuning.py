@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import seesum
-from conftest import write_folder
+from conftest import interrupt_third_epoch, write_folder
 from seesum.base.errors import InputError
 from seesum.base.files import load_tensors
 from seesum.data.idx import Dataset, LabelledImages
@@ -128,22 +128,11 @@ def test_a_shipped_network_is_named(small_data: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def stopped(small_run: Run, odd_data: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def stopped(small_run: Run, odd_data: Path, elsewhere: Path) -> Run:
     """Stop the run of ``tuned`` in its third epoch. Its start is a copy that may be changed."""
     shutil.copytree(small_run.directory, elsewhere / "start")
-    train_epoch, count = loop.train_epoch, 0
-
-    def stop_in_the_third(*args: Any) -> Any:
-        nonlocal count
-        count += 1
-        if count == 3:
-            raise KeyboardInterrupt
-        return train_epoch(*args)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop, "train_epoch", stop_in_the_third)
-        with pytest.raises(KeyboardInterrupt):
-            seesum.train(start_from="start", data=odd_data, out="run", **COMMON)
+    with interrupt_third_epoch(loop):
+        seesum.train(start_from="start", data=odd_data, out="run", **COMMON)
     return Run(elsewhere / "run")
 
 

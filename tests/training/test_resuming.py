@@ -18,6 +18,7 @@ import pytest
 import torch
 
 import seesum
+from conftest import interrupt_third_epoch
 from seesum.base.errors import InputError
 from seesum.base.files import load_tensors, read_csv, save_tensors
 from seesum.base.locks import hold_folder
@@ -37,19 +38,8 @@ def whole(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 def after_two(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a run that was stopped in its third epoch."""
     out = tmp_path_factory.mktemp("stopped") / "run"
-    train_epoch, count = loop.train_epoch, 0
-
-    def stop_in_the_third(*args: Any) -> Any:
-        nonlocal count
-        count += 1
-        if count == 3:
-            raise KeyboardInterrupt
-        return train_epoch(*args)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "train_epoch", stop_in_the_third)
-        with pytest.raises(KeyboardInterrupt):
-            seesum.train("fast", data=small_data, out=out, **CHANGES)
+    with interrupt_third_epoch(loop):
+        seesum.train("fast", data=small_data, out=out, **CHANGES)
     return out
 
 

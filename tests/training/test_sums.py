@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 import seesum
-from conftest import write_folder
+from conftest import interrupt_third_epoch, write_folder
 from seesum.base.errors import InputError
 from seesum.base.files import load_tensors
 from seesum.base.recipe import Recipe
@@ -166,19 +166,9 @@ def test_no_label_but_the_sums_decides_the_weights(mnist: Dataset, small_data: P
     assert true.read_rows("history.csv")[-1]["digit_loss"] != false.read_rows("history.csv")[-1]["digit_loss"]
 
 
-def test_a_stopped_run_ends_as_without_the_stop(small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_run_ends_as_without_the_stop(small_data: Path, tmp_path: Path) -> None:
     whole = sums(20, data=small_data, out=tmp_path / "whole", **SMALL)
-    train_epoch, count = SumLesson.train_epoch, 0
-
-    def stop_in_the_third(*args: Any) -> Any:
-        nonlocal count
-        count += 1
-        if count == 3:
-            raise KeyboardInterrupt
-        return train_epoch(*args)
-
-    monkeypatch.setattr(SumLesson, "train_epoch", stop_in_the_third)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupt_third_epoch(SumLesson):
         sums(20, data=small_data, out=tmp_path / "run", **SMALL)
     stopped = Run(tmp_path / "run")
     assert len(stopped.read_rows("history.csv")) == 2
